@@ -1,0 +1,43 @@
+# Two commands are all it takes: `make demo` and `make test`.
+# Both create the virtual environment in .venv on first use and share it.
+
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+DEMO   ?= demo-out
+PRESET ?= small
+JOBS   ?= 2
+
+.PHONY: demo test lint format clean help
+
+help:
+	@echo "make demo    pre-train, fine-tune, compare and restore on embedded images (PRESET=smoke for one minute)"
+	@echo "make test    format, lint, type and import checks, then the test suite"
+	@echo "make format  rewrite the sources in the project's format"
+	@echo "make clean   remove the virtual environment and caches"
+
+demo: $(READY)
+	$(BIN)/maskdcpt demo --out $(DEMO) --preset $(PRESET)
+
+test: lint
+	$(BIN)/pytest -n $(JOBS)
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# torch goes first and alone, so that no other package decides which build of it is taken.
+$(READY): pyproject.toml constraints.txt
+	@sh scripts/make-venv "$(VENV)"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $(READY)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
