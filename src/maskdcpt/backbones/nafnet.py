@@ -1,0 +1,156 @@
+"""NAFNet: a U-Net of blocks without non-linear activations.
+
+Chen et al., "Simple Baselines for Image Restoration", ECCV 2022 (arXiv 2204.04676), in the variant that MaskDCPT
+(arXiv 2510.13282) pre-trains: width 64, encoder blocks 1-1-1-28, one middle block, decoder blocks 1-1-1-1,
+67,888,835 parameters, total stride 16, layer norm with eps 1e-5. Parameter names are those of its published weights.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from maskdcpt.backbones.base import Backbone, FeatureInfo, Features
+from maskdcpt.config import configuration
+from maskdcpt.errors import UserError
+from maskdcpt.masking import LayerNorm2d, VisibleMask, VisibleMean, hide
+
+
+@configuration
+class NAFNetConfig:
+    """Size of a NAFNet; the default is the published one."""
+
+    name: Literal["nafnet"] = "nafnet"
+    """Family."""
+    width: int = 64
+    """Channels at full resolution; they double at every level down."""
+    encoder_blocks: tuple[int, ...] = (1, 1, 1, 28)
+    """Blocks per encoder level, from full resolution down."""
+    middle_blocks: int = 1
+    """Blocks at the lowest resolution."""
+    decoder_blocks: tuple[int, ...] = (1, 1, 1, 1)
+    """Blocks per decoder level, from the lowest resolution up."""
+
+    def __post_init__(self) -> None:
+        levels = len(self.encoder_blocks)
+        if self.width < 1 or levels < 1 or len(self.decoder_blocks) != levels:
+            raise UserError(
+                f"a NAFNet needs a width of 1 or more and as many decoder as encoder levels, not width {self.width}, "
+                f"encoder {self.encoder_blocks}, decoder {self.decoder_blocks}"
+            )
+
+
+class ChannelAttention(nn.Sequential):
+    """Simplified channel attention: each channel scaled by a linear map of the channels' means (their section 3.4)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(VisibleMean(), nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+        """Scales a feature map (N, C, H, W)."""
+        mean, scale = self
+        weights: Tensor = scale(mean(x, mask))
+        return x * weights
+
+
+def simple_gate(x: Tensor) -> Tensor:
+    """The product of the two halves of the channels, (N, 2C, H, W) to (N, C, H, W) (their section 3.4)."""
+    a, b = x.chunk(2, dim=1)
+    return a * b
+
+
+class NAFBlock(nn.Module):
+    """Two residual branches: depthwise convolution with channel attention, then a gated pair of 1x1 convolutions.
+
+    Biases refill hidden positions, so they are hidden again wherever the next layer mixes positions or adds to the
+    residual; then visible positions never see anything of hidden ones.
+
+    Args:
+        channels: Channels of input and output.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.beta = nn.Parameter(torch.zeros(1, channels, 1, 1))
+        self.gamma = nn.Parameter(torch.zeros(1, channels, 1, 1))
+        self.conv1 = nn.Conv2d(channels, 2 * channels, 1)
+        self.conv2 = nn.Conv2d(2 * channels, 2 * channels, 3, padding=1, groups=2 * channels)
+        self.conv3 = nn.Conv2d(channels, channels, 1)
+        self.sca = ChannelAttention(channels)
+        self.conv4 = nn.Conv2d(channels, 2 * channels, 1)
+        self.conv5 = nn.Conv2d(channels, channels, 1)
+        self.norm1 = LayerNorm2d(channels)
+        self.norm2 = LayerNorm2d(channels)
+
+    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+        """Maps (N, C, H, W) to the same shape; hidden positions of x are zero and stay zero."""
+        u = hide(self.conv1(self.norm1(x)), mask)  # 2C
+        u = simple_gate(self.conv2(u))  # C
+        u = self.conv3(self.sca(u, mask))
+        y = x + hide(self.beta * u, mask)
+        v = simple_gate(self.conv4(self.norm2(y)))
+        return y + hide(self.gamma * self.conv5(v), mask)
+
+
+class Stage(nn.Module):
+    """Blocks one after the other at one resolution."""
+
+    def __init__(self, channels: int, blocks: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(NAFBlock(channels) for _ in range(blocks))
+
+    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+        """Maps (N, C, H, W) to the same shape."""
+        for block in self.blocks:
+            x = block(x, mask)
+        return x
+
+
+class NAFNet(Backbone):
+    """The network; see the module's docstring.
+
+    Args:
+        config: Its size.
+    """
+
+    def __init__(self, config: NAFNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        levels = len(config.encoder_blocks)
+        channels = [config.width * 2**level for level in range(levels + 1)]
+        self.stride = 2**levels
+        self.feature_info = tuple(
+            FeatureInfo(f"decoder{levels - 1 - level}", channels[level], 2**level) for level in range(levels)
+        )
+
+        self.intro = nn.Conv2d(3, config.width, 3, padding=1)
+        self.ending = nn.Conv2d(config.width, 3, 3, padding=1)
+        self.encoders = nn.ModuleList(map(Stage, channels, config.encoder_blocks))
+        self.middle_blks = Stage(channels[-1], config.middle_blocks)
+        self.ups = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(c, 2 * c, 1, bias=False), nn.PixelShuffle(2)) for c in reversed(channels[1:])
+        )
+        self.downs = nn.ModuleList(nn.Conv2d(c, 2 * c, 2, stride=2) for c in channels[:-1])
+        for level, (c, blocks) in enumerate(zip(reversed(channels[:-1]), config.decoder_blocks, strict=True)):
+            self.add_module(f"decoder{level}", Stage(c, blocks))
+
+    def encode(self, x: Tensor, mask: VisibleMask | None) -> Features:
+        """Everything but the last convolution; see the base class."""
+        x = hide(self.intro(x), mask)  # (N, w, H, W)
+        skips = []
+        for encoder, down in zip(self.encoders, self.downs, strict=True):
+            skips.append(encoder(x, mask))
+            x = hide(down(skips[-1]), mask)  # channels double, sides halve
+        x = self.middle_blks(x, mask)
+        stages = []
+        for level, up in enumerate(self.ups):
+            x = up(x) + skips.pop()  # channels halve, sides double
+            x = self.get_submodule(f"decoder{level}")(x, mask)
+            stages.append(x)
+        return Features(stages[::-1], x)
+
+    def apply_head(self, last: Tensor) -> Tensor:
+        """The last convolution; see the base class."""
+        return self.ending(last)  # type: ignore[no-any-return]

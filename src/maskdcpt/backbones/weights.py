@@ -1,0 +1,114 @@
+"""Weights on disk: a folder with ``model.safetensors`` (plain keys) and ``config.json`` beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from maskdcpt.backbones.base import Backbone
+from maskdcpt.backbones.presets import FAMILIES, build_backbone
+from maskdcpt.config import from_dict, to_dict
+from maskdcpt.errors import UserError, nearest
+from maskdcpt.files import write_bytes
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.json"
+
+
+def save_backbone(network: Backbone, folder: Path, extra: Mapping[str, object] | None = None) -> None:
+    """Writes a network into an existing folder.
+
+    Args:
+        network: The network.
+        folder: Where the two files go.
+        extra: More entries for ``config.json``, kept but not read by ``load_backbone``.
+    """
+    save_tensors(network, folder / WEIGHTS)
+    config = {"backbone": to_dict(network.config), **(extra or {})}
+    write_bytes(folder / CONFIG, json.dumps(config, indent=2).encode())
+
+
+def load_backbone(path: str | Path) -> Backbone:
+    """Loads a network in evaluation mode.
+
+    Args:
+        path: A folder that ``save_backbone`` wrote, or the folder of a training run, whose newest checkpoint counts.
+
+    Raises:
+        UserError: If there are no weights, or they do not belong to the network that ``config.json`` describes.
+    """
+    folder = find_weights(Path(path))
+    values = read_config(folder).get("backbone")
+    if not isinstance(values, dict) or values.get("name") not in FAMILIES:
+        name = values.get("name") if isinstance(values, dict) else None
+        raise UserError(f"{folder / CONFIG}: no backbone is called {name!r}{nearest(str(name), FAMILIES)}")
+    family, _ = FAMILIES[values["name"]]
+    network = build_backbone(from_dict(family, values, where=f"{folder / CONFIG}: backbone"))
+    load_tensors(network, folder / WEIGHTS)
+    return network.eval()
+
+
+def find_weights(path: Path) -> Path:
+    """The folder that holds the weights: ``path`` itself or the newest checkpoint of the run in ``path``.
+
+    Raises:
+        UserError: If there is neither.
+    """
+    if not path.is_dir():
+        raise UserError(f"{path}: no such folder of weights; expected {WEIGHTS} and {CONFIG} in it, or a training run")
+    for folder in (path, *sorted((path / "checkpoints").glob("step-*"), reverse=True)):
+        if (folder / WEIGHTS).is_file() and (folder / CONFIG).is_file():
+            return folder
+    raise UserError(f"{path}: no weights here; expected {WEIGHTS} and {CONFIG}, or a training run with a checkpoint")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The ``config.json`` of a folder of weights."""
+    path = folder / CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a JSON file: {error}") from None
+    if not isinstance(config, dict):
+        raise UserError(f"{path}: expected a JSON object")
+    return config
+
+
+def save_tensors(module: nn.Module, path: Path) -> None:
+    """Writes a module's state as one safetensors file, on the disk when this returns."""
+    tensors = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
+    write_bytes(path, safetensors.torch.save(tensors))
+
+
+def load_tensors(module: nn.Module, path: Path) -> None:
+    """Reads a module's state, strictly.
+
+    Raises:
+        UserError: If the file is missing or damaged, or keys or shapes differ from the module's.
+    """
+    try:
+        tensors = safetensors.torch.load(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except SafetensorError as error:
+        raise UserError(f"{path}: not a whole safetensors file: {error}") from None
+    faults = _differences(module.state_dict(), tensors)
+    if faults:
+        raise UserError(f"{path}: the weights do not fit the network in {CONFIG}: {'; '.join(faults)}")
+    module.load_state_dict(tensors)
+
+
+def _differences(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+    shared = expected.keys() & found.keys()
+    groups = {
+        "missing": expected.keys() - found.keys(),
+        "unexpected": found.keys() - expected.keys(),
+        "another shape": {key for key in shared if expected[key].shape != found[key].shape},
+    }
+    return [f"{len(keys)} {title} ({sorted(keys)[0]}, ...)" for title, keys in groups.items() if keys]

@@ -1,0 +1,113 @@
+"""The visibility mask: one meaning from the drawing to the last layer.
+
+``True`` means *visible*. A hidden patch contributes nothing anywhere: its features are exactly zero after every
+stage, and normalisation, pooling and attention see visible positions only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from maskdcpt.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class VisibleMask:
+    """A grid of patches, each visible or hidden, for every image of a batch.
+
+    Args:
+        visible: bool (N, 1, h, w), one cell a patch, ``True`` = visible. Every image has a visible patch.
+
+    Raises:
+        UserError: If the shape or type is different, or an image has no visible patch.
+    """
+
+    visible: Tensor
+    _resized: dict[tuple[int, int], Tensor] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.visible.dtype != torch.bool or self.visible.ndim != 4 or self.visible.shape[1] != 1:
+            raise UserError(
+                f"a mask is a bool tensor (N, 1, h, w), not {self.visible.dtype} {tuple(self.visible.shape)}"
+            )
+        if not self.visible.flatten(1).any(1).all():
+            raise UserError("every image of a mask needs at least one visible patch")
+
+    @classmethod
+    def random(
+        cls,
+        batch: int,
+        grid: tuple[int, int],
+        ratio: float = 0.5,
+        *,
+        generator: torch.Generator,
+    ) -> VisibleMask:
+        """Hides a random subset of patches, drawn for each image on its own (MaskDCPT, section 3: 16 px, 50 %).
+
+        Args:
+            batch: Number of images.
+            grid: Patches down and across.
+            ratio: Share of the patches to hide, in [0, 1). The number of visible patches is the same for every
+                image: ``h * w * (1 - ratio)`` rounded half to even, and never less than one.
+            generator: The only source of randomness; the mask lies on its device.
+
+        Raises:
+            UserError: If the ratio is out of range or the grid is empty.
+        """
+        rows, columns = grid
+        if not 0 <= ratio < 1:
+            raise UserError(f"mask ratio is {ratio}; the share of hidden patches lies in [0, 1)")
+        if min(batch, rows, columns) < 1:
+            raise UserError(f"a mask needs at least one image and one patch, not batch {batch}, grid {grid}")
+        keep = max(1, round(rows * columns * (1 - ratio)))
+        noise = torch.rand(batch, rows * columns, generator=generator, device=generator.device)
+        visible = torch.zeros_like(noise, dtype=torch.bool)
+        visible.scatter_(1, noise.argsort(1)[:, :keep], True)
+        return cls(visible.view(batch, 1, rows, columns))
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Patches down and across."""
+        return self.visible.shape[-2], self.visible.shape[-1]
+
+    def to(self, device: torch.device | str) -> VisibleMask:
+        """The same mask on another device."""
+        return VisibleMask(self.visible.to(device))
+
+    def patch_size(self, size: tuple[int, int], stride: int) -> int:
+        """The side of a patch in pixels when the grid lies over an image, whose last patches may hang over.
+
+        Args:
+            size: Height and width of the image in pixels.
+            stride: Total stride of the network; a patch must be a multiple of it, so that no deepest position
+                straddles a visible and a hidden patch.
+
+        Raises:
+            UserError: If no such patch lets the grid cover the image without an empty row or column.
+        """
+        pixels = max(-(-extent // cells) for extent, cells in zip(size, self.grid, strict=True))
+        patch = -(-pixels // stride) * stride
+        if any((cells - 1) * patch >= extent for extent, cells in zip(size, self.grid, strict=True)):
+            raise UserError(
+                f"a mask of {self.grid[0]}x{self.grid[1]} patches over {size[0]}x{size[1]} pixels means patches of "
+                f"about {pixels} px; this network has stride {stride}, so patches must be a multiple of {stride} px"
+            )
+        return patch
+
+    def at(self, size: tuple[int, int]) -> Tensor:
+        """The mask at the resolution of a feature map, bool (N, 1, H, W).
+
+        Args:
+            size: Height and width, each a multiple of the grid's.
+        """
+        key = (int(size[0]), int(size[1]))
+        if key not in self._resized:
+            rows, columns = (extent // cells for extent, cells in zip(key, self.grid, strict=True))
+            if (rows * self.grid[0], columns * self.grid[1]) != key:
+                raise UserError(f"a mask of {self.grid[0]}x{self.grid[1]} patches does not divide a {key} map")
+            grown = self.visible.repeat_interleave(rows, -2).repeat_interleave(columns, -1)
+            self._resized[key] = grown
+        return self._resized[key]

@@ -1,0 +1,19 @@
+"""Masked degradation classification pre-training: a backbone, two decoders and the loss that joins them."""
+
+from maskdcpt.pretraining.classify import ClassificationDecoder, ClassifierConfig
+from maskdcpt.pretraining.losses import focal_loss
+from maskdcpt.pretraining.model import Outputs, PretrainingModel, RestorationModel
+from maskdcpt.pretraining.reconstruct import ReconstructionDecoder
+from maskdcpt.pretraining.weights import load_model, save_model
+
+__all__ = [
+    "ClassificationDecoder",
+    "ClassifierConfig",
+    "Outputs",
+    "PretrainingModel",
+    "ReconstructionDecoder",
+    "RestorationModel",
+    "focal_loss",
+    "load_model",
+    "save_model",
+]

@@ -1,0 +1,124 @@
+"""The decoder that names the type of damage from a backbone's stage features, never from the image.
+
+MaskDCPT (arXiv 2510.13282) section 3: features of the latter half of the network enter a residual network level by
+level, each scaled by a learned weight; batch norm is replaced by layer norm. The weights' names are those of the
+published decoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from maskdcpt.config import configuration
+from maskdcpt.errors import UserError
+from maskdcpt.masking import LayerNorm2d, VisibleMask, VisibleMean
+
+
+@configuration
+class ClassifierConfig:
+    """Size of the classification decoder; the default is the published one."""
+
+    blocks: int = 2
+    """Bottleneck blocks per level."""
+    expansion: float = 2.0
+    """Channels inside a bottleneck, as a multiple of the channels outside."""
+
+    def __post_init__(self) -> None:
+        if self.blocks < 1 or self.expansion <= 0:
+            raise UserError(
+                f"a classifier needs 1 block or more and a positive expansion, not {self.blocks} and {self.expansion}"
+            )
+
+
+def _conv1x1(inputs: int, outputs: int) -> nn.Conv2d:
+    convolution = nn.Conv2d(inputs, outputs, 1, bias=False)
+    nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+    return convolution
+
+
+class ConvNorm(nn.Conv2d):
+    """A convolution without bias followed by layer norm over the channels."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+        super().__init__(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+        nn.init.kaiming_normal_(self.weight, mode="fan_out", nonlinearity="relu")
+        self.norm = LayerNorm2d(outputs, eps=1e-6)
+
+    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+        """Maps (N, inputs, H, W) to (N, outputs, H, W)."""
+        return self.norm(super().forward(x), mask)  # type: ignore[no-any-return]
+
+
+class Bottleneck(nn.Module):
+    """Residual block: 1x1 to the inner width, 3x3, 1x1 back."""
+
+    def __init__(self, channels: int, inner: int) -> None:
+        super().__init__()
+        self.conv1 = ConvNorm(channels, inner, 1)
+        self.conv2 = ConvNorm(inner, inner, 3)
+        self.conv3 = ConvNorm(inner, channels, 1)
+
+    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+        """Maps (N, C, H, W) to the same shape."""
+        y = F.relu(self.conv1(x, mask))
+        y = F.relu(self.conv2(y, mask))
+        return F.relu(x + self.conv3(y, mask))
+
+
+class ClassificationDecoder(nn.Module):
+    """From the features of a backbone to one logit per type of damage.
+
+    Args:
+        channels: Channels of the features, fine to coarse; each feature has half the resolution of the one before.
+        classes: Names of the types, in the order of the logits.
+        config: Size.
+    """
+
+    def __init__(self, channels: Sequence[int], classes: Sequence[str], config: ClassifierConfig) -> None:
+        super().__init__()
+        self.classes = tuple(classes)
+        self.config = config
+        self.mixing_weights = nn.Parameter(torch.ones(len(channels)))
+        self.bottleneck_layers = nn.ModuleList(self._level(c) for c in channels)
+        self.downsample_layers = nn.ModuleList(
+            nn.Sequential(_conv1x1(c, after), nn.MaxPool2d(2), nn.ReLU())
+            for c, after in pairwise([*channels, channels[-1]])
+        )
+        self.last_stage = self._level(channels[-1])
+        self.mean = VisibleMean()
+        self.fc = nn.Linear(channels[-1], len(self.classes))
+
+    def _level(self, channels: int) -> nn.ModuleList:
+        inner = max(1, round(channels * self.config.expansion))
+        return nn.ModuleList(Bottleneck(channels, inner) for _ in range(self.config.blocks))
+
+    def forward(self, features: Sequence[Tensor], mask: VisibleMask | None = None) -> Tensor:
+        """Classifies.
+
+        Args:
+            features: ``Features.stages`` of the backbone.
+            mask: The mask under which they were computed.
+
+        Returns:
+            Logits (N, classes).
+        """
+        z: Tensor | float = 0.0
+        weights = self.mixing_weights.softmax(0)
+        for weight, feature, blocks, down in zip(
+            weights, features, self.bottleneck_layers, self.downsample_layers, strict=True
+        ):
+            z = down(self._run(blocks, z + weight * feature, mask))  # half the sides, channels of the next level
+        assert isinstance(z, Tensor)
+        z = self._run(self.last_stage, z, mask)
+        return self.fc(self.mean(z, mask).flatten(1))  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _run(blocks: nn.Module, x: Tensor, mask: VisibleMask | None) -> Tensor:
+        for block in blocks.children():
+            x = block(x, mask)
+        return x

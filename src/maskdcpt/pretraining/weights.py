@@ -1,0 +1,47 @@
+"""A backbone and its classifier on disk: the backbone's folder with ``classifier.safetensors`` beside the weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from maskdcpt.backbones import Backbone, load_backbone, save_backbone
+from maskdcpt.backbones.weights import CONFIG, find_weights, load_tensors, read_config, save_tensors
+from maskdcpt.config import from_dict, to_dict
+from maskdcpt.errors import UserError
+from maskdcpt.pretraining.classify import ClassificationDecoder, ClassifierConfig
+
+CLASSIFIER = "classifier.safetensors"
+
+
+def save_model(folder: Path, backbone: Backbone, classifier: ClassificationDecoder | None) -> None:
+    """Writes a backbone and, if there is one, its classifier into an existing folder."""
+    if classifier is None:
+        save_backbone(backbone, folder)
+        return
+    save_tensors(classifier, folder / CLASSIFIER)
+    description = {"classes": classifier.classes, **to_dict(classifier.config)}
+    save_backbone(backbone, folder, {"classifier": description})
+
+
+def load_model(path: str | Path) -> tuple[Backbone, ClassificationDecoder | None]:
+    """Loads a backbone and its classifier (None if the folder has none), both in evaluation mode.
+
+    Args:
+        path: As for ``load_backbone``.
+
+    Raises:
+        UserError: If anything is missing, damaged or does not fit.
+    """
+    folder = find_weights(Path(path))
+    backbone = load_backbone(folder)
+    description = read_config(folder).get("classifier")
+    if description is None:
+        return backbone, None
+    where = f"{folder / CONFIG}: classifier"
+    if not isinstance(description, dict) or not isinstance(description.get("classes"), list):
+        raise UserError(f"{where}: expected an object with a list of classes")
+    size = {key: value for key, value in description.items() if key != "classes"}
+    channels = [info.channels for info in backbone.feature_info]
+    classifier = ClassificationDecoder(channels, description["classes"], from_dict(ClassifierConfig, size, where=where))
+    load_tensors(classifier, folder / CLASSIFIER)
+    return backbone, classifier.eval()
