@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -65,6 +66,18 @@ def remove_unfinished(folder: Path) -> None:
             shutil.rmtree(leftover)
         else:
             leftover.unlink()
+
+
+@contextmanager
+def sole_owner(path: Path) -> Iterator[None]:
+    """Holds a lock file that goes with the process, however that ends, and that child processes do not inherit.
+
+    Raises:
+        BlockingIOError: If another process holds it.
+    """
+    with path.open("a") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
 
 
 def _sync(path: Path) -> None:

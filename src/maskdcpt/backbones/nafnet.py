@@ -64,8 +64,8 @@ def simple_gate(x: Tensor) -> Tensor:
 class NAFBlock(nn.Module):
     """Two residual branches: depthwise convolution with channel attention, then a gated pair of 1x1 convolutions.
 
-    Biases refill hidden positions, so they are hidden again wherever the next layer mixes positions or adds to the
-    residual; then visible positions never see anything of hidden ones.
+    Biases refill hidden positions, so they are hidden again before each layer that mixes positions and at the end;
+    then no visible position ever sees anything of a hidden one.
 
     Args:
         channels: Channels of input and output.
@@ -89,9 +89,9 @@ class NAFBlock(nn.Module):
         u = hide(self.conv1(self.norm1(x)), mask)  # 2C
         u = simple_gate(self.conv2(u))  # C
         u = self.conv3(self.sca(u, mask))
-        y = x + hide(self.beta * u, mask)
+        y = x + self.beta * u
         v = simple_gate(self.conv4(self.norm2(y)))
-        return y + hide(self.gamma * self.conv5(v), mask)
+        return hide(y + self.gamma * self.conv5(v), mask)
 
 
 class Stage(nn.Module):

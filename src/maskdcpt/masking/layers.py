@@ -18,7 +18,7 @@ def hide(x: Tensor, mask: VisibleMask | None) -> Tensor:
     """
     if mask is None:
         return x
-    return x.masked_fill(~mask.at((x.shape[-2], x.shape[-1])), 0.0)
+    return torch.where(mask.at((x.shape[-2], x.shape[-1])), x, 0.0)
 
 
 class LayerNorm2d(nn.Module):

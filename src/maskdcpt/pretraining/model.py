@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -34,6 +35,11 @@ class PretrainingModel(nn.Module):
         self.backbone = backbone
         self.classifier = classifier
         self.reconstruction = ReconstructionDecoder(backbone.feature_info[0].channels)
+
+    def decoder_parameters(self) -> Iterator[nn.Parameter]:
+        """The parameters of the two decoders."""
+        yield from self.classifier.parameters()
+        yield from self.reconstruction.parameters()
 
     def forward(self, damaged: Tensor, mask: VisibleMask) -> Outputs:
         """Runs the masked network on damaged images (N, 3, H, W)."""

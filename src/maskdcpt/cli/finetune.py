@@ -1,0 +1,24 @@
+"""``maskdcpt finetune``: training for restoration, from pre-trained weights or from scratch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maskdcpt.cli.recipe import RunOptions, read_command
+from maskdcpt.reports import write_run_report
+from maskdcpt.training import FinetuneConfig, finetune
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(RunOptions, FinetuneConfig):
+    """Trains a network to restore."""
+
+
+def run(argv: list[str]) -> int:
+    """Runs the command; returns its exit code."""
+    folder, config = read_command("finetune", Options, FinetuneConfig, argv)
+    weights = finetune(config, folder)
+    print(f"weights: {weights}")
+    print(f"report:  {write_run_report(folder)}")
+    print(f"next:    maskdcpt restore PHOTO RESTORED-PHOTO --weights {folder}")
+    return 0

@@ -1,0 +1,24 @@
+"""``maskdcpt pretrain``: masked degradation classification pre-training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maskdcpt.cli.recipe import RunOptions, read_command
+from maskdcpt.reports import write_run_report
+from maskdcpt.training import PretrainConfig, pretrain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(RunOptions, PretrainConfig):
+    """Pre-trains a backbone."""
+
+
+def run(argv: list[str]) -> int:
+    """Runs the command; returns its exit code."""
+    folder, config = read_command("pretrain", Options, PretrainConfig, argv)
+    weights = pretrain(config, folder)
+    print(f"weights: {weights}")
+    print(f"report:  {write_run_report(folder)}")
+    print(f"next:    maskdcpt finetune --init {folder} --run-dir ANOTHER-FOLDER")
+    return 0

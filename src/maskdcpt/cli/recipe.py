@@ -1,0 +1,65 @@
+"""The command line of a training run: a recipe, a folder, and dotted overrides of anything in the recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import tyro
+
+from maskdcpt.cli.arguments import parse
+from maskdcpt.config import from_dict, read_toml
+from maskdcpt.recipes import Kind, find_recipe, presets
+from maskdcpt.training import FinetuneConfig, PretrainConfig
+
+Config = TypeVar("Config", PretrainConfig, FinetuneConfig)
+
+DEFAULT = "small"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Where a run starts from and goes to."""
+
+    recipe: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="RECIPE")]] = DEFAULT
+    """Name of a preset, or path of a TOML file; comes first."""
+    run_dir: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """Folder of the run; the same command on the same folder resumes."""
+    data_folder: Annotated[Path | None, tyro.conf.arg(name="data", metavar="DIR")] = None
+    """Folder of clean images to train on; without it the embedded images are used."""
+
+
+def read_command(
+    kind: Kind, options: type[RunOptions], config: type[Config], argv: list[str]
+) -> tuple[Path, Config]:
+    """From the words after ``maskdcpt pretrain`` or ``maskdcpt finetune`` to a run folder and a full configuration.
+
+    Args:
+        kind: The command.
+        options: ``RunOptions`` joined with the configuration's fields.
+        config: Class of the configuration.
+        argv: The words.
+
+    Raises:
+        UserError: If the recipe or an option is wrong.
+    """
+    named = bool(argv) and not argv[0].startswith("-")
+    path = find_recipe(kind, argv[0] if named else DEFAULT)
+    base = from_dict(config, read_toml(path), where=str(path))
+    default = options(
+        recipe=argv[0] if named else DEFAULT,
+        run_dir=tyro.MISSING,
+        **{field.name: getattr(base, field.name) for field in fields(base)},
+    )
+    chosen = parse(
+        options,
+        argv,
+        prog=f"maskdcpt {kind}",
+        description=f"{config.__doc__} Presets: {', '.join(presets(kind))}.",
+        default=default,
+    )
+    result = config(**{field.name: getattr(chosen, field.name) for field in fields(config)})
+    if chosen.data_folder is not None:
+        result = replace(result, data=replace(result.data, folder=str(chosen.data_folder)))
+    return chosen.run_dir, result

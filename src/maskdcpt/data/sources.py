@@ -1,0 +1,88 @@
+"""Clean images: a folder of one's own, or the embedded ones."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+from torch import Tensor
+
+from maskdcpt.data.procedural import procedural_image
+from maskdcpt.data.samples import TEST_PHOTOS, TRAIN_PHOTOS, sample_photo
+from maskdcpt.images import list_images, read_image
+from maskdcpt.seeds import derive_seed
+
+PROCEDURAL_IMAGES = {"train": 160, "test": 6}
+"""How many generated images join the sample photos of each split."""
+
+
+class CleanImages(Protocol):
+    """A fixed, ordered set of clean images."""
+
+    names: Sequence[str]
+    """One name an image, unique."""
+
+    def __getitem__(self, index: int) -> Tensor:
+        """The image (3, H, W) in [0, 1], each of its own size."""
+        ...
+
+
+class FolderImages:
+    """All images of a folder and the folders below it.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        UserError: If it is missing or has no images; on access, if an image cannot be read.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self._paths = list_images(Path(folder))
+        self.names = [path.relative_to(folder).as_posix() for path in self._paths]
+
+    def __getitem__(self, index: int) -> Tensor:
+        return read_image(self._paths[index]).pixels
+
+
+class EmbeddedImages:
+    """Sample photos and generated images that need no download; the two splits share no scene.
+
+    Args:
+        split: Images to train on, or images to test on.
+    """
+
+    def __init__(self, split: Literal["train", "test"]) -> None:
+        self._photos = TRAIN_PHOTOS if split == "train" else TEST_PHOTOS
+        generated = [f"{split}-{number:03d}" for number in range(PROCEDURAL_IMAGES[split])]
+        self.names = [*(photo.name for photo in self._photos), *generated]
+
+    def __getitem__(self, index: int) -> Tensor:
+        if index < len(self._photos):
+            return sample_photo(self._photos[index].name)
+        return procedural_image(derive_seed("embedded", self.names[index]))
+
+
+class CachedImages:
+    """Keeps the images used last in memory, eight bits a value.
+
+    Args:
+        images: Where they come from.
+        size: How many to keep.
+    """
+
+    def __init__(self, images: CleanImages, size: int = 256) -> None:
+        self.names = images.names
+        self._images = images
+        self._size = size
+        self._recent: OrderedDict[int, Tensor] = OrderedDict()
+
+    def __getitem__(self, index: int) -> Tensor:
+        if index not in self._recent:
+            self._recent[index] = self._images[index].mul(255).round().byte()
+            if len(self._recent) > self._size:
+                self._recent.popitem(last=False)
+        self._recent.move_to_end(index)
+        return self._recent[index].float() / 255

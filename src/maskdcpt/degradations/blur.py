@@ -1,0 +1,89 @@
+"""Blur by motion of the camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from maskdcpt.degradations.base import Level, Pixels, parameter
+from maskdcpt.degradations.light import to_encoded, to_linear
+from maskdcpt.degradations.raster import splat
+
+SAMPLES_PER_PIXEL = 8
+"""Points drawn along each pixel of a camera path."""
+
+
+@dataclass(frozen=True)
+class MotionBlur(Level):
+    """Blur by a hand-held camera that shakes during the exposure, the same everywhere in the picture.
+
+    The path is a random smooth curve, as in Boracchi and Foi ("Modeling the performance of image restoration from
+    motion blur", IEEE TIP 2012). A sensor sums light, so the average is taken in linear light: bright points leave
+    bright trails, which an average of encoded values would not show.
+    """
+
+    type_name: ClassVar[str] = "motion_blur"
+
+    length: float = parameter(1, 201)
+    """Length of the path in pixels, along the curve."""
+
+    def degrade(self, image: Pixels, rng: Generator) -> Pixels:
+        """Averages the light along a new path."""
+        kernel = shake_kernel(self.length, rng).astype(np.float32)
+        return to_encoded(convolve(to_linear(image), kernel))
+
+
+def shake_kernel(length: float, rng: Generator) -> NDArray[np.float64]:
+    """The blur kernel of a camera path.
+
+    Direction and speed change smoothly, each by a few random harmonics of one exposure; a slow camera leaves more
+    light. The centre of gravity lies in the middle, so the blurred picture is not shifted against the sharp one.
+
+    Args:
+        length: Length of the path in pixels.
+        rng: Draws direction, bends and speed.
+
+    Returns:
+        An odd square of non-negative weights that sum to 1.
+    """
+    time = np.linspace(0, 1, SAMPLES_PER_PIXEL * int(np.ceil(length)) + 1)
+    heading = rng.uniform(0, 2 * np.pi) + _wander(time, 0.9, rng)
+    speed = np.exp(_wander(time, 0.5, rng))
+    path = np.cumsum(speed * np.exp(1j * heading)) * (length / speed.sum())
+    path -= path.mean()
+    radius = int(np.ceil(max(np.abs(path.real).max(), np.abs(path.imag).max())))
+    side = 2 * radius + 1
+    kernel = splat(path.imag + radius, path.real + radius, np.full(path.shape, 1 / path.size), (side, side))
+    kernel /= kernel.sum()
+    return kernel
+
+
+def _wander(time: NDArray[np.float64], scale: float, rng: Generator) -> NDArray[np.float64]:
+    """A smooth random function of time in [0, 1]: three harmonics, the k-th with a deviation of scale / k."""
+    harmonics = np.arange(1, 4)[:, None]
+    amplitudes = rng.normal(0, scale, size=(3, 1)) / harmonics
+    phases = rng.uniform(0, 2 * np.pi, size=(3, 1))
+    wave: NDArray[np.float64] = (amplitudes * np.sin(np.pi * harmonics * time + phases)).sum(axis=0)
+    return wave
+
+
+def convolve(image: Pixels, kernel: Pixels) -> Pixels:
+    """Convolves every channel with one kernel by FFT; the border mirrors the picture without repeating its edge.
+
+    Args:
+        image: (3, H, W), of any size, also smaller than the kernel.
+        kernel: Odd square.
+    """
+    _, height, width = image.shape
+    radius = kernel.shape[0] // 2
+    padded = np.pad(image, ((0, 0), (radius, radius), (radius, radius)), mode="reflect")
+    size = (cv2.getOptimalDFTSize(padded.shape[1]), cv2.getOptimalDFTSize(padded.shape[2]))
+    spectrum = np.fft.rfft2(padded, size) * np.fft.rfft2(kernel, size)
+    # In a circular convolution the first 2 * radius rows and columns are mixed with the far end; the rest is exact.
+    inner = np.fft.irfft2(spectrum, size)[:, 2 * radius : 2 * radius + height, 2 * radius : 2 * radius + width]
+    return inner.astype(np.float32)

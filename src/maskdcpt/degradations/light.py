@@ -1,0 +1,68 @@
+"""Light: the sRGB transfer functions, and too little of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+
+from maskdcpt.degradations.base import Level, Pixels, parameter
+
+SHOT_VARIANCE = 2e-4
+"""Variance of photon noise per unit of linear light at gain 1: a full well of 5000 electrons."""
+
+READ_DEVIATION = 1.5e-4
+"""Standard deviation of read noise in linear light at gain 1: about one electron."""
+
+
+def to_linear(encoded: Pixels) -> Pixels:
+    """The light of sRGB values, both in [0, 1] (IEC 61966-2-1)."""
+    return np.where(encoded <= 0.04045, encoded / 12.92, power((encoded + 0.055) / 1.055, 2.4))
+
+
+def to_encoded(linear: Pixels) -> Pixels:
+    """The sRGB values of light, clipped to [0, 1] (IEC 61966-2-1)."""
+    linear = np.clip(linear, 0, 1)
+    # The bound changes nothing that is kept; OpenCV's logarithm of zero is slow.
+    curve = power(np.maximum(linear, 0.0031308), 1 / 2.4) * 1.055 - 0.055
+    return np.where(linear <= 0.0031308, linear * 12.92, curve)
+
+
+def power(values: Pixels, exponent: float) -> Pixels:
+    """``values ** exponent`` for values of at least 0, several times as fast as NumPy."""
+    # One long row, since OpenCV would take the last axis of a three-axis array for channels.
+    return np.asarray(cv2.pow(values.reshape(1, -1), exponent), dtype=np.float32).reshape(values.shape)
+
+
+@dataclass(frozen=True)
+class LowLight(Level):
+    """A scene with too little light, taken with a raised gain.
+
+    The illumination of a pixel is taken to be its largest channel T, as in Retinex methods (Guo, Li and Ling, "LIME",
+    IEEE TIP 2017). It is lowered to e T^gamma, the synthetic low light of Lv, Li and Lu ("Attention guided low-light
+    image enhancement", IJCV 2021), which leaves the ratio of the channels, and so the colours, alone. The exposure e
+    falls with gamma, or a bright sky would stay a bright sky.
+
+    The sensor sees that light through slightly wrong white balance and adds, in linear light, Gaussian noise of
+    variance g s x + (g r)^2: photon noise s and read noise r, amplified by the gain g (Foi et al., "Practical
+    Poissonian-Gaussian noise modeling", IEEE TIP 2008). A darker scene needs a higher gain: g = 2^(gamma - 1).
+    """
+
+    type_name: ClassVar[str] = "low_light"
+
+    gamma: float = parameter(1, 8)
+    """Exponent on the encoded illumination, without unit; 1 leaves the scene about as bright as it is."""
+
+    def degrade(self, image: Pixels, rng: Generator) -> Pixels:
+        """Darkens, tints and adds the sensor's noise."""
+        exposure = 2 ** ((1 - self.gamma) / 6) * rng.uniform(0.9, 1.0)
+        illumination = image.max(axis=0)
+        dark = image * (exposure * power(illumination, self.gamma - 1))
+        balance = np.exp(rng.normal(0, 0.08, size=(3, 1, 1)))
+        light = to_linear(dark) * (balance / balance.max()).astype(np.float32)
+        gain = 2 ** (self.gamma - 1)
+        deviation = np.sqrt(gain * SHOT_VARIANCE * light + (gain * READ_DEVIATION) ** 2)
+        return to_encoded(light + deviation * rng.standard_normal(image.shape, dtype=np.float32))

@@ -1,0 +1,114 @@
+"""Runs networks over the cases of a protocol: one row per network and case, and summaries computed from the rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from statistics import fmean
+
+from tqdm import tqdm
+
+from maskdcpt import metrics
+from maskdcpt.data import CleanImages
+from maskdcpt.evaluation.protocol import Protocol, cases
+from maskdcpt.files import atomic_file, write_bytes
+from maskdcpt.inference import Restorer
+
+INPUT = "input"
+"""The arm that leaves the damaged image as it is; what any network has to beat."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image, damaged in one way, restored by one arm."""
+
+    protocol: str
+    """Name and version."""
+    arm: str
+    """``input`` or the name of the network."""
+    image: str
+    """Name of the clean image."""
+    type: str
+    """Type of damage."""
+    level: str
+    """Its level."""
+    psnr: float
+    """Peak signal-to-noise ratio in dB."""
+    ssim: float
+    """Structural similarity."""
+    predicted: str
+    """Type that the network's classifier names, empty without one."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Means over the rows of one arm and one type of damage."""
+
+    psnr: float
+    """Mean PSNR in dB."""
+    ssim: float
+    """Mean SSIM."""
+    accuracy: float | None
+    """Share of images whose type of damage was named rightly; None without a classifier."""
+
+
+def evaluate(protocol: Protocol, arms: Mapping[str, Restorer], images: CleanImages) -> list[Row]:
+    """Measures the damaged input and every arm on every case.
+
+    Args:
+        protocol: What to measure.
+        arms: Name to network.
+        images: Clean images.
+    """
+    rows: list[Row] = []
+    total = len(images.names) * len(protocol.levels)
+    for case in tqdm(cases(protocol, images), total=total, desc="evaluating", unit="image", dynamic_ncols=True):
+        for name in (INPUT, *arms):
+            restored = arms[name].restore(case.degraded) if name in arms else case.degraded
+            classifies = name in arms and arms[name].classifier is not None
+            rows.append(
+                Row(
+                    protocol=f"{protocol.name} v{protocol.version}",
+                    arm=name,
+                    image=case.image,
+                    type=case.type,
+                    level=case.level,
+                    psnr=metrics.psnr(restored, case.clean).item(),
+                    ssim=metrics.ssim(restored, case.clean).item(),
+                    predicted=next(iter(arms[name].classify(case.degraded))) if classifies else "",
+                )
+            )
+    return rows
+
+
+def summarise(rows: Iterable[Row], arm: str, type_name: str | None = None) -> Summary:
+    """Means of one arm over one type of damage, or over all rows.
+
+    Every image and level counts the same; types have the same number of rows, so the mean over all rows is also
+    the mean of the types' means.
+    """
+    chosen = [row for row in rows if row.arm == arm and type_name in (None, row.type)]
+    classified = [row.predicted == row.type for row in chosen if row.predicted]
+    return Summary(
+        psnr=fmean(row.psnr for row in chosen),
+        ssim=fmean(row.ssim for row in chosen),
+        accuracy=fmean(classified) if classified else None,
+    )
+
+
+def types_of(rows: Sequence[Row]) -> list[str]:
+    """The types of damage in the order in which they were measured."""
+    return list(dict.fromkeys(row.type for row in rows))
+
+
+def write_rows(rows: Sequence[Row], path: Path) -> None:
+    """Writes the rows as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    with atomic_file(path) as temporary:
+        write_bytes(temporary, text.getvalue().encode())

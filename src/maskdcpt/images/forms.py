@@ -1,0 +1,100 @@
+"""Between the forms that images have in memory elsewhere and the one they have here."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from maskdcpt.errors import UserError
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+ImageT = TypeVar("ImageT", Array, Image.Image, Tensor)
+"""An image in memory: see ``to_tensor`` for what is accepted."""
+
+# BT.601, as in Pillow's "L": what a restored grey image, whose channels may differ by now, is reduced with.
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def to_tensor(image: Array | Image.Image | Tensor) -> Tensor:
+    """Brings an image into the inner form.
+
+    Args:
+        image: One of: an array (H, W, 3) or grey (H, W), unsigned integers of 8 or 16 bits or floats in [0, 1]; a
+            Pillow image of mode RGB or L, taken as its pixels stand, whatever its EXIF says about orientation; a
+            tensor (3, H, W) of floats in [0, 1].
+
+    Returns:
+        RGB (3, H, W), float32 in [0, 1], on the device of the image.
+
+    Raises:
+        UserError: If it is none of these, is empty, or has values outside [0, 1] or that are not numbers.
+    """
+    if isinstance(image, Image.Image):
+        if image.mode not in ("RGB", "L"):
+            raise UserError(f"a Pillow image has to be of mode RGB or L, not {image.mode}; try image.convert('RGB')")
+        image = np.array(image)
+    if isinstance(image, np.ndarray):
+        pixels = _from_array(image)
+    elif isinstance(image, Tensor) and image.ndim == 3 and image.shape[0] == 3 and image.is_floating_point():
+        pixels = image.detach().float()
+    elif isinstance(image, Tensor):
+        raise UserError(f"a tensor has to be (3, H, W) of floats in [0, 1], not {tuple(image.shape)} of {image.dtype}")
+    else:
+        raise UserError(f"an image is an array, a Pillow image, a tensor or a path, not a {type(image).__name__}")
+    if not pixels.numel():
+        raise UserError(f"an image needs a pixel or more, not the shape {tuple(image.shape)}")
+    low, high = (bound.item() for bound in pixels.aminmax())
+    if not (low >= 0 and high <= 1):  # false for NaN as well
+        raise UserError(f"the values of an image have to be in [0, 1], not from {low:g} to {high:g}")
+    return pixels
+
+
+def from_tensor(pixels: Tensor, like: ImageT) -> ImageT:
+    """Brings an image from the inner form into that of another.
+
+    Args:
+        pixels: RGB (3, H, W) in [0, 1].
+        like: The image whose kind (of array, Pillow image or tensor) and, if it is a tensor, device is wanted; grey
+            arrays and Pillow images give grey ones. A Pillow image hands on its ``info`` as well.
+    """
+    if isinstance(like, Tensor):
+        return pixels.to(like.device, like.dtype)
+    if isinstance(like, Image.Image):
+        grey = like.mode == "L"
+        image = Image.fromarray(_to_array(pixels, np.dtype(np.uint8), grey))
+        image.info = dict(like.info)
+        return image
+    return _to_array(pixels, like.dtype, grey=like.ndim == 2)
+
+
+def to_pil(pixels: Tensor) -> Image.Image:
+    """The image (3, H, W) in [0, 1] as a Pillow image, each value rounded to the nearest of 256 levels."""
+    return Image.fromarray(_to_array(pixels, np.dtype(np.uint8), grey=False))
+
+
+def _from_array(array: Array) -> Tensor:
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
+        raise UserError(f"an array has to be (H, W, 3) or (H, W), not {array.shape}")
+    if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
+        raise UserError(f"an array has to be of uint8, uint16 or floats in [0, 1], not {array.dtype}")
+    values = array.astype(np.float32)
+    if array.dtype.kind == "u":
+        values /= np.iinfo(array.dtype).max
+    pixels = torch.from_numpy(np.ascontiguousarray(values))
+    if array.ndim == 2:
+        return pixels.repeat(3, 1, 1)
+    return pixels.permute(2, 0, 1).contiguous()
+
+
+def _to_array(pixels: Tensor, dtype: np.dtype[Any], grey: bool) -> Array:
+    values = pixels.detach().cpu().double()
+    values = torch.einsum("c,chw->hw", values.new_tensor(_LUMA), values) if grey else values.permute(1, 2, 0)
+    if dtype.kind == "u":
+        values = (values.clamp(0, 1) * np.iinfo(dtype).max).round()
+    array: Array = values.contiguous().numpy().astype(dtype)
+    return array

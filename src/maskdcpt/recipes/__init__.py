@@ -1,0 +1,40 @@
+"""Recipes that come with the package: TOML files named ``<kind>-<preset>.toml``."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from maskdcpt.errors import UserError, nearest
+
+Kind = Literal["pretrain", "finetune"]
+
+
+def find_recipe(kind: Kind, name: str) -> Path:
+    """The file of a recipe.
+
+    Args:
+        kind: What it is a recipe for.
+        name: A preset, or the path of a TOML file.
+
+    Raises:
+        UserError: If there is neither.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise UserError(f"{name}: no such recipe file")
+        return path
+    if name not in presets(kind):
+        raise UserError(f"no {kind} recipe is called {name!r}{nearest(name, presets(kind))}; a file ends in .toml")
+    return _folder() / f"{kind}-{name}.toml"
+
+
+def presets(kind: Kind) -> list[str]:
+    """Names of the recipes of a kind that come with the package."""
+    return sorted(path.stem.removeprefix(f"{kind}-") for path in _folder().glob(f"{kind}-*.toml"))
+
+
+def _folder() -> Path:
+    return Path(str(files("maskdcpt.recipes")))

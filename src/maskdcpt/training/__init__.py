@@ -1,0 +1,17 @@
+"""Training runs: pre-training and fine-tuning, resumable at any moment."""
+
+from maskdcpt.training.config import FinetuneConfig, LossConfig, MaskConfig, PretrainConfig, TrainConfig
+from maskdcpt.training.finetune import finetune
+from maskdcpt.training.pretrain import pretrain
+from maskdcpt.training.run import read_metrics
+
+__all__ = [
+    "FinetuneConfig",
+    "LossConfig",
+    "MaskConfig",
+    "PretrainConfig",
+    "TrainConfig",
+    "finetune",
+    "pretrain",
+    "read_metrics",
+]

@@ -1,0 +1,110 @@
+"""What a training run is made of. A recipe file has one table per section; a dotted option overrides one entry."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from maskdcpt.backbones import BackboneConfig, NAFNetConfig
+from maskdcpt.config import configuration
+from maskdcpt.data import DataConfig
+from maskdcpt.errors import UserError
+from maskdcpt.pretraining import ClassifierConfig
+
+
+@configuration
+class MaskConfig:
+    """What pre-training hides."""
+
+    patch: int = 16
+    """Side of a patch in pixels; a multiple of the network's stride."""
+    ratio: float = 0.5
+    """Share of hidden patches."""
+
+
+@configuration
+class LossConfig:
+    """Weights of the pre-training loss ``alpha * L1 + focal``."""
+
+    alpha: float = 1.0
+    """Weight of the reconstruction term; the paper takes 1."""
+    gamma: float = 2.0
+    """Focusing exponent of the classification term; the predecessor DCPT takes 2."""
+
+
+@configuration
+class TrainConfig:
+    """The optimisation itself."""
+
+    steps: int = 1000
+    """Optimiser steps in all."""
+    batch: int = 8
+    """Images per step."""
+    lr: float = 1e-3
+    """Peak learning rate of the backbone."""
+    decoder_lr: float = 1e-3
+    """Peak learning rate of the decoders."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """Course of the learning rate after the warm-up: down to ``final_lr`` of its peak along a cosine, or level."""
+    final_lr: float = 1e-3
+    """Where the cosine ends, as a share of the peak."""
+    warmup: int = 0
+    """Steps over which the learning rate rises linearly from zero."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Decay of AdamW's running means of gradient and squared gradient."""
+    weight_decay: float = 0.0
+    """AdamW's decoupled weight decay."""
+    clip: float = 1.0
+    """Largest norm of the gradient of the backbone, and of the decoders; longer ones are scaled down to it."""
+    ema: float = 0.999
+    """Decay of the running mean of the weights, which is what is saved and used; it warms up over the first steps."""
+    seed: int = 0
+    """Decides initial weights, samples, degradations and masks."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to train; ``auto`` is CUDA where present, else the CPU."""
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """Number format of the forward pass."""
+    log_every: int = 20
+    """Steps between two rows of ``metrics.jsonl``."""
+    checkpoint_every: int = 200
+    """Steps between two checkpoints; an interrupted run repeats at most this many."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "log_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise UserError(f"train.{name} is {getattr(self, name)}; it is a whole number of at least 1")
+        if not 0 <= self.ema < 1:
+            raise UserError(f"train.ema is {self.ema}; a decay lies in [0, 1)")
+        if min(self.lr, self.decoder_lr, self.clip) <= 0:
+            raise UserError("train.lr, train.decoder_lr and train.clip are positive numbers")
+
+
+@configuration
+class PretrainConfig:
+    """Masked degradation classification pre-training."""
+
+    backbone: BackboneConfig = NAFNetConfig()
+    """The network."""
+    classifier: ClassifierConfig = ClassifierConfig()
+    """The decoder that names the damage."""
+    data: DataConfig = DataConfig()
+    """What is shown."""
+    mask: MaskConfig = MaskConfig()
+    """What is hidden."""
+    loss: LossConfig = LossConfig()
+    """What is minimised."""
+    train: TrainConfig = TrainConfig()
+    """How."""
+
+
+@configuration
+class FinetuneConfig:
+    """Training for restoration, from pre-trained weights or from scratch."""
+
+    init: str | None = None
+    """Folder of weights, or of a run, to start from; without it the network starts from scratch."""
+    backbone: BackboneConfig = NAFNetConfig()
+    """The network, when it starts from scratch; otherwise the weights say it."""
+    data: DataConfig = DataConfig()
+    """What is shown."""
+    train: TrainConfig = TrainConfig()
+    """How the mean absolute error is minimised."""

@@ -1,0 +1,167 @@
+"""What every backbone promises, with and without a mask."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import maskdcpt
+from maskdcpt.backbones import Backbone
+from maskdcpt.errors import UserError
+from maskdcpt.masking import VisibleMask
+
+TINY = {"nafnet": {"width": 4, "encoder_blocks": (1, 2), "middle_blocks": 1, "decoder_blocks": (1, 1)}}
+MASKS = [(patches, ratio) for patches in (1, 2) for ratio in (0.25, 0.5, 0.75)]
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(params=sorted(TINY))
+def net(request) -> Backbone:
+    """A small network whose every parameter, biases and residual scales included, is far from zero."""
+    network = maskdcpt.create_backbone(request.param, **TINY[request.param])
+    generator = seeded(1)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.3, generator=generator)
+    return network.eval()
+
+
+def random_mask(net: Backbone, grid: tuple[int, int], ratio: float, batch: int = 3, seed: int = 2) -> VisibleMask:
+    return VisibleMask.random(batch, grid, ratio, generator=seeded(seed))
+
+
+@pytest.mark.parametrize(("patches", "ratio"), MASKS)
+@torch.no_grad()
+def test_hidden_pixels_influence_nothing(net, patches, ratio):
+    patch = net.stride * patches
+    mask = random_mask(net, (4, 3), ratio)
+    x = torch.rand(3, 3, 4 * patch, 3 * patch, generator=seeded(3))
+    hidden = ~mask.at((4 * patch, 3 * patch)).expand_as(x)
+    other = x.clone()
+    other[hidden] = torch.rand(int(hidden.sum()), generator=seeded(4)) * 50 - 25
+    broken = x.masked_fill(hidden, float("nan"))
+    expected = net(x, mask=mask)
+    assert torch.equal(net(other, mask=mask), expected)
+    assert torch.equal(net(broken, mask=mask), expected)
+    for stage, changed in zip(
+        net.forward_features(x, mask).stages, net.forward_features(other, mask).stages, strict=True
+    ):
+        assert torch.equal(stage, changed)
+
+
+@torch.no_grad()
+def test_visible_pixels_do_influence_the_output(net):
+    mask = random_mask(net, (4, 3), 0.5)
+    size = (4 * net.stride, 3 * net.stride)
+    x = torch.rand(3, 3, *size, generator=seeded(3))
+    y = torch.where(mask.at(size), x * 0.5, x)
+    assert not torch.equal(net(x, mask=mask), net(y, mask=mask))
+
+
+@torch.no_grad()
+def test_hidden_pixels_do_not_leak_through_padding(net):
+    # The last patches hang over the border and are filled by reflection, which must not reach into hidden ones.
+    size = (3 * net.stride + 1, 2 * net.stride + 1)
+    x = torch.rand(6, 3, *size, generator=seeded(3))
+    for seed in range(8):
+        mask = random_mask(net, (4, 3), 0.5, batch=6, seed=seed)
+        padded = (4 * net.stride, 3 * net.stride)
+        hidden = ~mask.at(padded)[..., : size[0], : size[1]].expand_as(x)
+        assert torch.equal(net(x.masked_fill(hidden, 9.0), mask=mask), net(x, mask=mask))
+
+
+@pytest.mark.parametrize(("patches", "ratio"), MASKS)
+@torch.no_grad()
+def test_hidden_positions_are_exactly_zero_after_every_stage(net, patches, ratio):
+    patch = net.stride * patches
+    size = (3 * patch, 4 * patch)
+    mask = random_mask(net, (3, 4), ratio)
+    outputs = []
+    for name, module in net.named_modules():
+        if type(module).__name__ == "Stage":
+            module.register_forward_hook(lambda _, __, output, name=name: outputs.append((name, output)))
+    x = torch.rand(3, 3, *size, generator=seeded(3))
+    image = net(x, mask=mask)
+    features = net.forward_features(x, mask)
+    named = [*outputs, ("last", features.last), ("image", image)]
+    assert len(outputs) >= 2 * len(net.feature_info)
+    for name, output in named:
+        hidden = ~mask.at(output.shape[-2:]).expand_as(output)
+        assert output[hidden].abs().max() == 0, name
+        assert output[~hidden].abs().min() > 0, name
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 31), (4, 40)])
+@torch.no_grad()
+def test_a_mask_without_hidden_patches_changes_nothing(net, size):
+    grid = (-(-size[0] // net.stride), -(-size[1] // net.stride))
+    x = torch.rand(2, 3, *size, generator=seeded(3), dtype=torch.float64)
+    mask = random_mask(net, grid, 0.0, batch=2)
+    net.double()  # sums may run in another order under a mask; in double precision nothing else is left to differ
+    assert torch.allclose(net(x, mask=mask), net(x), rtol=1e-10, atol=1e-10)
+
+
+@torch.no_grad()
+def test_an_image_is_masked_as_if_it_were_alone_in_the_batch(net):
+    mask = random_mask(net, (3, 3), 0.5)
+    x = torch.rand(3, 3, 3 * net.stride, 3 * net.stride, generator=seeded(3))
+    together = net(x, mask=mask)
+    for index in range(3):
+        alone = net(x[index : index + 1], mask=VisibleMask(mask.visible[index : index + 1]))
+        assert torch.allclose(together[index], alone[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_every_parameter_gets_a_gradient(net, masked):
+    x = torch.rand(2, 3, 3 * net.stride, 3 * net.stride, generator=seeded(3))
+    mask = random_mask(net, (3, 3), 0.5, batch=2) if masked else None
+    net(x, mask=mask).square().mean().backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None, f"no gradient for {name}"
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().max() > 0, f"zero gradient for {name}"
+
+
+@given(height=st.integers(1, 40), width=st.integers(1, 40))
+@settings(max_examples=40, deadline=None)
+@torch.no_grad()
+def test_any_size_goes_in_and_comes_out(height, width):
+    for family, fields in TINY.items():
+        net = maskdcpt.create_backbone(family, **fields).eval()
+        x = torch.rand(1, 3, height, width, generator=seeded(3))
+        y = net(x)
+        assert y.shape == x.shape
+        assert torch.isfinite(y).all()
+
+
+@torch.no_grad()
+def test_feature_info_tells_the_truth(net):
+    x = torch.rand(1, 3, 4 * net.stride, 6 * net.stride, generator=seeded(3))
+    features = net.forward_features(x)
+    strides = [info.stride for info in net.feature_info]
+    assert strides == sorted(strides), "features go from fine to coarse"
+    for info, stage in zip(net.feature_info, features.stages, strict=True):
+        assert stage.shape == (1, info.channels, x.shape[-2] // info.stride, x.shape[-1] // info.stride)
+        assert info.name in dict(net.named_modules())
+    assert torch.equal(net.forward_head(features, x), net(x))
+
+
+def test_wrong_inputs_are_refused(net):
+    x = torch.rand(2, 3, 4 * net.stride, 4 * net.stride)
+    with pytest.raises(UserError, match="N, 3, H, W"):
+        net(x[:, :1])
+    with pytest.raises(UserError, match="N, 3, H, W"):
+        net(x[0])
+    with pytest.raises(UserError, match="does not fit a batch of 2"):
+        net(x, mask=random_mask(net, (4, 4), 0.5, batch=3))
+    with pytest.raises(UserError, match=f"stride {net.stride}"):
+        net(x, mask=random_mask(net, (8, 8), 0.5, batch=2))
+
+
+def test_masks_are_never_drawn_inside_forward(net):
+    x = torch.rand(2, 3, 4 * net.stride, 4 * net.stride, generator=seeded(3))
+    state = torch.random.get_rng_state()
+    net(x, mask=random_mask(net, (4, 4), 0.5, batch=2))
+    assert torch.equal(torch.random.get_rng_state(), state)

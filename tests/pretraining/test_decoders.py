@@ -1,0 +1,139 @@
+"""The two decoders, the loss, and what reaches what."""
+
+import inspect
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import maskdcpt
+from maskdcpt.masking import VisibleMask
+from maskdcpt.pretraining import (
+    ClassificationDecoder,
+    ClassifierConfig,
+    PretrainingModel,
+    RestorationModel,
+    focal_loss,
+)
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "classifier.json").read_text())
+CLASSES = ("a", "b", "c", "d", "e")
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def backbone():
+    return maskdcpt.create_backbone("nafnet", width=4, encoder_blocks=(1, 1), middle_blocks=1, decoder_blocks=(1, 1))
+
+
+@pytest.fixture
+def classifier(backbone):
+    return ClassificationDecoder([i.channels for i in backbone.feature_info], CLASSES, ClassifierConfig(blocks=1))
+
+
+@torch.no_grad()
+def test_classifier_is_the_published_one():
+    decoder = ClassificationDecoder([64, 128, 256, 512], CLASSES, ClassifierConfig()).eval()
+    state = decoder.state_dict()
+    expected = {key: tuple(shape) for key, shape in GOLDEN["state_dict"] if not key.startswith("fc.")}
+    assert {key: tuple(value.shape) for key, value in state.items() if not key.startswith("fc.")} == expected
+    for index, value in enumerate(state.values()):
+        draw = np.random.RandomState(index).standard_normal(tuple(value.shape))
+        name = list(state)[index]
+        if value.ndim == 1:
+            draw = 0.1 * draw + name.endswith("weight")
+        else:
+            draw = draw / np.sqrt(value.numel() / value.shape[0])
+        value.copy_(torch.from_numpy(draw.astype(np.float32)))
+    features = [
+        torch.from_numpy(
+            np.random.RandomState(100 + i).standard_normal((2, c, 32 >> i, 48 >> i)).astype(np.float32)
+        )
+        for i, c in enumerate([64, 128, 256, 512])
+    ]
+    np.testing.assert_allclose(decoder(features).numpy(), np.array(GOLDEN["logits"]), atol=1e-4)
+
+
+def test_classifier_never_sees_an_image(backbone, classifier):
+    assert list(inspect.signature(classifier.forward).parameters) == ["features", "mask"]
+    # Identical features from different images give identical answers, and features are all that is used.
+    stages = backbone.forward_features(torch.rand(2, 3, 16, 16, generator=seeded())).stages
+    assert torch.equal(classifier(stages), classifier([stage.clone() for stage in stages]))
+
+
+def test_classifier_reads_every_stage_through_a_learned_weight(backbone, classifier):
+    stages = [s.detach().requires_grad_() for s in backbone.forward_features(torch.rand(2, 3, 16, 16)).stages]
+    classifier(stages).square().sum().backward()
+    assert all(stage.grad.abs().max() > 0 for stage in stages)
+    assert (classifier.mixing_weights.grad.abs() > 0).all()
+
+
+@torch.no_grad()
+def test_classifier_is_blind_to_what_stands_behind_the_mask(backbone, classifier):
+    mask = VisibleMask.random(2, (4, 4), generator=seeded(1))
+    x = torch.rand(2, 3, 16, 16, generator=seeded(2))
+    other = torch.where(mask.at((16, 16)), x, 1 - x)
+    assert torch.equal(
+        classifier(backbone.forward_features(x, mask).stages, mask),
+        classifier(backbone.forward_features(other, mask).stages, mask),
+    )
+
+
+@given(
+    gamma=st.sampled_from([0.0, 0.5, 2.0, 5.0]),
+    seed=st.integers(0, 1000),
+    classes=st.integers(2, 7),
+)
+def test_focal_loss_follows_its_equation(gamma, seed, classes):
+    logits = torch.randn(6, classes, generator=seeded(seed)) * 3
+    labels = torch.randint(classes, (6,), generator=seeded(seed + 1))
+    p = np.exp(logits.double().numpy())
+    p = (p / p.sum(1, keepdims=True))[np.arange(6), labels.numpy()]
+    assert focal_loss(logits, labels, gamma).item() == pytest.approx(np.mean(-((1 - p) ** gamma) * np.log(p)), rel=1e-4)
+
+
+def test_focal_loss_fades_for_the_sure_and_has_finite_gradients():
+    logits = torch.tensor([[100.0, 0.0], [0.0, 100.0]], requires_grad=True)
+    labels = torch.tensor([0, 0])
+    loss = focal_loss(logits, labels)
+    loss.backward()
+    assert torch.isfinite(logits.grad).all()
+    assert logits.grad[0].abs().max() == 0
+    assert logits.grad[1].abs().max() > 0
+
+
+def test_pretraining_reaches_backbone_and_both_decoders(backbone, classifier):
+    model = PretrainingModel(backbone, classifier)
+    for parameter in backbone.parameters():
+        torch.nn.init.normal_(parameter, std=0.2, generator=seeded(3))
+    mask = VisibleMask.random(2, (4, 4), generator=seeded(1))
+    outputs = model(torch.rand(2, 3, 16, 16, generator=seeded(2)), mask)
+    assert outputs.image.shape == (2, 3, 16, 16)
+    assert outputs.logits.shape == (2, len(CLASSES))
+    (outputs.image.square().mean() + focal_loss(outputs.logits, torch.tensor([0, 3]))).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().max() > 0, name
+
+
+def test_each_loss_alone_reaches_the_backbone(backbone, classifier):
+    model = PretrainingModel(backbone, classifier)
+    mask = VisibleMask.random(2, (4, 4), generator=seeded(1))
+    outputs = model(torch.rand(2, 3, 16, 16, generator=seeded(2)), mask)
+    for loss in (outputs.image.abs().mean(), focal_loss(outputs.logits, torch.tensor([0, 3]))):
+        (gradient,) = torch.autograd.grad(loss, backbone.intro.weight, retain_graph=True)
+        assert gradient.abs().max() > 0
+
+
+def test_a_classifier_that_reads_along_cannot_touch_the_restoration(backbone, classifier):
+    outputs = RestorationModel(backbone, classifier)(torch.rand(2, 3, 16, 16, generator=seeded(2)))
+    focal_loss(outputs.logits, torch.tensor([0, 3])).backward()
+    assert all(parameter.grad is None for parameter in backbone.parameters())
+    assert all(parameter.grad is not None for parameter in classifier.parameters())
