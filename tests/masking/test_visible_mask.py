@@ -72,7 +72,8 @@ def test_ratios_out_of_range_are_refused(ratio):
 
 
 @pytest.mark.parametrize(
-    "visible", [torch.ones(1, 1, 2, 2), torch.ones(1, 2, 2, dtype=torch.bool), torch.zeros(1, 1, 2, 2, dtype=torch.bool)]
+    "visible",
+    [torch.ones(1, 1, 2, 2), torch.ones(1, 2, 2, dtype=torch.bool), torch.zeros(1, 1, 2, 2, dtype=torch.bool)],
 )
 def test_tensors_that_are_no_mask_are_refused(visible):
     with pytest.raises(UserError):

@@ -53,9 +53,7 @@ def test_classifier_is_the_published_one():
             draw = draw / np.sqrt(value.numel() / value.shape[0])
         value.copy_(torch.from_numpy(draw.astype(np.float32)))
     features = [
-        torch.from_numpy(
-            np.random.RandomState(100 + i).standard_normal((2, c, 32 >> i, 48 >> i)).astype(np.float32)
-        )
+        torch.from_numpy(np.random.RandomState(100 + i).standard_normal((2, c, 32 >> i, 48 >> i)).astype(np.float32))
         for i, c in enumerate([64, 128, 256, 512])
     ]
     np.testing.assert_allclose(decoder(features).numpy(), np.array(GOLDEN["logits"]), atol=1e-4)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import tyro
-
 from maskdcpt.cli.arguments import parse
+
 from maskdcpt.config import from_dict, read_toml
 from maskdcpt.recipes import Kind, find_recipe, presets
 from maskdcpt.training import FinetuneConfig, PretrainConfig
@@ -30,9 +30,7 @@ class RunOptions:
     """Folder of clean images to train on; without it the embedded images are used."""
 
 
-def read_command(
-    kind: Kind, options: type[RunOptions], config: type[Config], argv: list[str]
-) -> tuple[Path, Config]:
+def read_command(kind: Kind, options: type[RunOptions], config: type[Config], argv: list[str]) -> tuple[Path, Config]:
     """From the words after ``maskdcpt pretrain`` or ``maskdcpt finetune`` to a run folder and a full configuration.
 
     Args:

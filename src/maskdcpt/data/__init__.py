@@ -3,16 +3,19 @@
 from maskdcpt.data.config import DataConfig
 from maskdcpt.data.crops import Batch, DegradedCrops
 from maskdcpt.data.loader import training_batches, training_images
-from maskdcpt.data.sources import CachedImages, CleanImages, EmbeddedImages, FolderImages
+from maskdcpt.data.samples import sample_photo
+from maskdcpt.data.sources import CachedImages, CentralCrops, CleanImages, EmbeddedImages, FolderImages
 
 __all__ = [
     "Batch",
     "CachedImages",
+    "CentralCrops",
     "CleanImages",
     "DataConfig",
     "DegradedCrops",
     "EmbeddedImages",
     "FolderImages",
+    "sample_photo",
     "training_batches",
     "training_images",
 ]

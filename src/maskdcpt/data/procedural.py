@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -12,24 +11,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
+from maskdcpt.data.leaves import Array, Points, leaf_radii, outline, palette, rotation, texture
 from maskdcpt.errors import UserError
 from maskdcpt.seeds import derive_seed
 
-Array: TypeAlias = NDArray[np.float32]
-Points: TypeAlias = NDArray[np.float64]
-"""Positions (n, 2) in pixels: across, down."""
-
-SMALLEST_RADIUS = 8.0
-"""Radius of the smallest leaves in pixels."""
-
-COVERAGE = 1.6
-"""Area of all leaves over the area of the picture."""
-
-COMMON_HUES = (15, 28, 35, 45, 75, 100, 205, 215)
-"""Hues in degrees that photographs are full of: skin, wood, earth, sand, leaves, grass, sky, water."""
-
-HARMONICS = np.arange(2, 6)
-"""How often the radius of a blob goes up and down around it."""
+PATTERNS = ("plain", "rough", "rough", "smooth", "stripes")
+"""Surfaces of leaves, each entry as likely as the others."""
 
 SUBPIXEL_BITS = 4
 """Binary places of the coordinates that shapes are drawn at."""
@@ -57,13 +44,11 @@ def procedural_image(seed: int, size: tuple[int, int] = (256, 256)) -> Tensor:
         raise UserError(f"a picture needs at least 1 x 1 pixels, not {size[0]} x {size[1]}")
     rng = np.random.default_rng(derive_seed("procedural image", seed))
     scene = _Scene(size, rng)
-    radii = _leaf_radii(size, rng)
-    focus = int(len(radii) * rng.uniform(0.2, 0.8))
-    for radius in radii[:focus]:
-        scene.add_leaf(radius)
-    if rng.random() < 0.3:
-        scene.blur(rng.uniform(0.7, 2.5))
-    for radius in radii[focus:]:
+    radii = leaf_radii(size, rng)
+    out_of_focus = int(len(radii) * rng.uniform(0.2, 0.8)) if rng.random() < 0.3 else None
+    for index, radius in enumerate(radii):
+        if index == out_of_focus:
+            scene.blur(rng.uniform(0.7, 2.5))
         scene.add_leaf(radius)
     for _ in range(rng.poisson(5)):
         scene.add_tuft()
@@ -73,23 +58,20 @@ def procedural_image(seed: int, size: tuple[int, int] = (256, 256)) -> Tensor:
         scene.add_writing()
     # No lens is sharper than this, and no photograph has the steps of a drawing.
     scene.blur(0.35)
-    pixels = torch.from_numpy(_tone(scene.canvas))
-    return pixels.mul(255).round().div(255)
+    return torch.from_numpy(_tone(scene.canvas)).mul(255).round().div(255)
 
 
 class _Scene:
     """A picture in the making: the canvas (3, H, W), its colours and its textures.
 
-    Args:
-        size: Height and width in pixels.
-        rng: The only source of randomness, of the scene and of everything added to it.
+    Everything in it, and everything added to it, is drawn from one generator.
     """
 
     def __init__(self, size: tuple[int, int], rng: Generator) -> None:
         self.size = size
         self.rng = rng
-        self.palette = _palette(rng)
-        self.rough, self.smooth = _texture(size, 0.6, rng), _texture(size, 1.2, rng)
+        self.palette = palette(rng)
+        self.rough, self.smooth = texture(size, 0.6, rng), texture(size, 1.2, rng)
         top, bottom = self.colour(), self.colour()
         down = np.linspace(0, 1, size[0], dtype=np.float32)[:, None]
         self.canvas: Array = (top + (bottom - top) * down) * (1 + rng.uniform(0, 0.12) * self.smooth)
@@ -114,12 +96,12 @@ class _Scene:
         centre = self.clusters[rng.integers(len(self.clusters))] + rng.normal(0, 0.12 * max(self.size), size=2)
         if rng.random() < 0.4 or centre[1] < self.horizon:
             centre = rng.uniform((0, self.horizon), self.size[::-1])
-        outline = centre + radius * _outline(rng)
+        shape = centre + radius * outline(rng)
         if rng.random() < 0.3:
             offset = radius * rng.uniform(-0.15, 0.15, size=2)
-            box, cover = self._cover(outline + offset, soft=0.08 * radius)
+            box, cover = self._cover(shape + offset, soft=0.08 * radius)
             self.canvas[:, *box] *= 1 - 0.5 * cover
-        box, cover = self._cover(outline, soft=radius * rng.uniform(0.02, 0.1) if rng.random() < 0.15 else 0)
+        box, cover = self._cover(shape, soft=radius * rng.uniform(0.02, 0.1) if rng.random() < 0.15 else 0)
         below = self.canvas[:, *box]
         below += cover * (self.colour() * self._surface(box, centre, radius) - below)
 
@@ -130,20 +112,17 @@ class _Scene:
         y = (np.arange(box[0].start, box[0].stop, dtype=np.float32)[:, None] - top) / radius
         x = (np.arange(box[1].start, box[1].stop, dtype=np.float32) - left) / radius
         tilt_y, tilt_x, dome = rng.normal(0, 0.15), rng.normal(0, 0.15), rng.uniform(0, 0.25)
-        surface = 1 + tilt_y * y + tilt_x * x - dome * (y * y + x * x - 0.5)
-        kind = rng.random()
-        if kind < 0.5:
+        surface: Array = 1 + tilt_y * y + tilt_x * x - dome * (y * y + x * x - 0.5)
+        pattern = PATTERNS[rng.integers(len(PATTERNS))]
+        if pattern == "rough":
             surface *= 1 + rng.uniform(0.05, 0.25) * self.rough[box]
-        elif kind < 0.75:
+        elif pattern == "smooth":
             surface *= 1 + rng.uniform(0.05, 0.25) * self.smooth[box]
-        elif kind < 0.9:
-            period, angle = rng.uniform(3, 24) / radius, rng.uniform(0, np.pi)
-            wave = np.sin(
-                2 * np.pi / period * (np.cos(angle) * x + np.sin(angle) * y) + rng.uniform(0, 3) * self.smooth[box]
-            )
-            surface *= 1 + rng.uniform(0.05, 0.4) * np.tanh(rng.uniform(0.5, 3) * wave)
-        shaded: Array = surface
-        return shaded
+        elif pattern == "stripes":
+            frequency, angle = 2 * math.pi * radius / rng.uniform(3, 24), rng.uniform(0, math.pi)
+            phase = frequency * (math.cos(angle) * x + math.sin(angle) * y) + rng.uniform(0, 3) * self.smooth[box]
+            surface *= 1 + rng.uniform(0.05, 0.4) * np.tanh(rng.uniform(0.5, 3) * np.sin(phase))
+        return surface
 
     def add_wire(self) -> None:
         """Adds a thin curved line from one place to another."""
@@ -165,22 +144,19 @@ class _Scene:
     def add_writing(self) -> None:
         """Adds a few lines of letters that mean nothing."""
         rng = self.rng
-        height = rng.uniform(5, 14)
-        rows, letters = int(rng.integers(1, 5)), int(rng.integers(4, 16))
-        corner = rng.uniform(0, 0.8, size=2) * self.size[::-1]
-        cells = np.stack(np.meshgrid(np.arange(letters), 1.7 * np.arange(rows)), axis=-1).reshape(-1, 1, 2)
+        height, corner = rng.uniform(5, 14), rng.uniform(0, 0.8, size=2) * self.size[::-1]
+        rows, letters = 1.7 * np.arange(rng.integers(1, 5)), np.arange(rng.integers(4, 16))
+        cells = np.stack(np.meshgrid(letters, rows), axis=-1).reshape(-1, 1, 2)
         # A letter is a broken line that turns at right angles between the points of a 2 x 3 raster.
         x, y = rng.integers(0, 2, size=(len(cells), 3)), rng.integers(0, 3, size=(len(cells), 3))
         points = np.stack([x.repeat(2, axis=1)[:, 1:], y.repeat(2, axis=1)[:, :-1]], axis=-1) / (1.6, 2)
-        glyphs = (cells + points)[rng.random(len(cells)) < 0.85]
-        turn = rng.normal(0, 0.15)
-        rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-        self._stroke(list(corner + (glyphs * (0.7 * height, height)) @ rotation), thickness=1 + int(height > 10))
+        glyphs = (cells + points)[rng.random(len(cells)) < 0.85] * (0.7 * height, height)
+        self._stroke(list(corner + glyphs @ rotation(rng.normal(0, 0.15))), thickness=1 + int(height > 10))
 
     def _stroke(self, lines: list[Points], thickness: int) -> None:
         cover = np.zeros(self.size, dtype=np.uint8)
         cv2.polylines(cover, [_fixed(line) for line in lines], False, 255, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
-        self.canvas += (cover.astype(np.float32) / 255) * (self.colour() - self.canvas)
+        self.canvas += np.multiply(cover, 1 / 255, dtype=np.float32) * (self.colour() - self.canvas)
 
     def _cover(self, outline: Points, soft: float) -> tuple[tuple[slice, slice], Array]:
         """The box around an outline, within the canvas, and how much of each pixel in it is covered, (h, w)."""
@@ -191,7 +167,7 @@ class _Scene:
         cv2.fillPoly(cover, [_fixed(outline - (columns.start, rows.start))], 255, cv2.LINE_AA, SUBPIXEL_BITS)
         if soft > 0:
             cover = cv2.GaussianBlur(cover, (0, 0), soft).reshape(cover.shape)
-        return (rows, columns), cover.astype(np.float32) / 255
+        return (rows, columns), np.multiply(cover, 1 / 255, dtype=np.float32)
 
 
 def _span(low: float, high: float, limit: int) -> slice:
@@ -204,57 +180,6 @@ def _fixed(points: Points) -> NDArray[np.int32]:
     """Points in the fixed-point form that OpenCV draws."""
     fixed: NDArray[np.int32] = np.round(points * 2**SUBPIXEL_BITS).astype(np.int32)
     return fixed
-
-
-def _outline(rng: Generator) -> Points:
-    """A closed curve about the origin with a radius of about 1, (n, 2): ellipse, blob, polygon or rectangle."""
-    kind = rng.random()
-    corners = 32 if kind < 0.6 else int(rng.integers(3, 8)) if kind < 0.8 else 4
-    # Starting between two axes makes the four corners those of an upright rectangle.
-    spoke = np.exp(2j * np.pi * (np.arange(corners) + 0.5) / corners)
-    if 0.3 < kind < 0.6:
-        waves = rng.normal(0, 0.35 / HARMONICS) * np.exp(2j * np.pi * rng.random(HARMONICS.size))
-        spoke *= 1 + (waves * spoke[:, None] ** HARMONICS).real.sum(axis=1)
-    elif 0.6 < kind < 0.8:
-        spoke *= np.exp(1j * rng.uniform(-0.4, 0.4, size=corners))
-    stretch = np.exp(rng.normal(0, 0.4))
-    # Much of what people build stands upright.
-    turn = rng.uniform(0, 2 * np.pi) if kind < 0.8 or rng.random() < 0.4 else rng.normal(0, 0.04)
-    turned = (spoke.real * stretch + 1j * spoke.imag / stretch) * np.exp(1j * turn)
-    return np.stack([turned.real, turned.imag], axis=-1)
-
-
-def _leaf_radii(size: tuple[int, int], rng: Generator) -> list[float]:
-    """Radii of all leaves in pixels, in the order of painting: density r^-3, the scale-invariant one."""
-    largest = max(0.45 * min(size), 1.5 * SMALLEST_RADIUS)
-    low, high = SMALLEST_RADIUS**-2, largest**-2
-    mean_area = 2 * np.pi * np.log(largest / SMALLEST_RADIUS) / (low - high)
-    count = int(np.ceil(COVERAGE * size[0] * size[1] / mean_area))
-    radii: list[float] = ((low - (low - high) * rng.random(count)) ** -0.5).tolist()
-    return radii
-
-
-def _texture(size: tuple[int, int], slope: float, rng: Generator) -> Array:
-    """Noise (H, W) with an amplitude spectrum of 1 / f^slope, mean 0 and deviation 1."""
-    white = np.fft.rfft2(rng.standard_normal(size, dtype=np.float32))
-    frequency = np.hypot(np.fft.fftfreq(size[0])[:, None], np.fft.rfftfreq(size[1])).astype(np.float32)
-    frequency[0, 0] = np.inf
-    field = np.fft.irfft2(white / frequency**slope, size)
-    scaled: Array = (field / max(field.std(), 1e-6)).astype(np.float32)
-    return scaled
-
-
-def _palette(rng: Generator) -> Array:
-    """The colours of one picture, (n, 3): pale ones around two common hues, and rarely a vivid one."""
-    count = 8
-    hue = rng.choice(COMMON_HUES, size=2)[rng.integers(2, size=count)] + rng.normal(0, 15, count)
-    vivid = rng.random(count) < 0.1
-    hue = np.where(vivid, rng.uniform(0, 360, count), hue) % 360
-    saturation = np.where(vivid, rng.uniform(0.5, 0.9, count), rng.beta(1.5, 3.5, count))
-    value = rng.beta(1.2, 1.2, count) * 0.9 + 0.05
-    hsv = np.stack([hue, saturation, value], axis=-1).astype(np.float32)
-    colours: Array = cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0]
-    return colours
 
 
 def _tone(canvas: Array) -> Array:

@@ -14,15 +14,17 @@ from maskdcpt.data.samples import TEST_PHOTOS, TRAIN_PHOTOS, sample_photo
 from maskdcpt.images import list_images, read_image
 from maskdcpt.seeds import derive_seed
 
-PROCEDURAL_IMAGES = {"train": 160, "test": 6}
+GENERATED = {"train": 160, "test": 6}
 """How many generated images join the sample photos of each split."""
 
 
 class CleanImages(Protocol):
     """A fixed, ordered set of clean images."""
 
-    names: Sequence[str]
-    """One name an image, unique."""
+    @property
+    def names(self) -> Sequence[str]:
+        """One name an image, unique."""
+        ...
 
     def __getitem__(self, index: int) -> Tensor:
         """The image (3, H, W) in [0, 1], each of its own size."""
@@ -52,17 +54,38 @@ class EmbeddedImages:
 
     Args:
         split: Images to train on, or images to test on.
+        generated: How many generated images there are, or None for the usual number.
     """
 
-    def __init__(self, split: Literal["train", "test"]) -> None:
+    def __init__(self, split: Literal["train", "test"], generated: int | None = None) -> None:
         self._photos = TRAIN_PHOTOS if split == "train" else TEST_PHOTOS
-        generated = [f"{split}-{number:03d}" for number in range(PROCEDURAL_IMAGES[split])]
-        self.names = [*(photo.name for photo in self._photos), *generated]
+        count = GENERATED[split] if generated is None else generated
+        numbered = [f"{split}-{number:03d}" for number in range(count)]
+        self.names = [*(photo.name for photo in self._photos), *numbered]
 
     def __getitem__(self, index: int) -> Tensor:
         if index < len(self._photos):
             return sample_photo(self._photos[index].name)
         return procedural_image(derive_seed("embedded", self.names[index]))
+
+
+class CentralCrops:
+    """The middle of each image.
+
+    Args:
+        images: Where they come from.
+        side: Largest height and width that is kept, in pixels.
+    """
+
+    def __init__(self, images: CleanImages, side: int) -> None:
+        self.names = images.names
+        self._images = images
+        self._side = side
+
+    def __getitem__(self, index: int) -> Tensor:
+        image = self._images[index]
+        top, left = (max(0, extent - self._side) // 2 for extent in image.shape[-2:])
+        return image[:, top : top + self._side, left : left + self._side]
 
 
 class CachedImages:

@@ -9,13 +9,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import fmean
 
-from tqdm import tqdm
-
 from maskdcpt import metrics
 from maskdcpt.data import CleanImages
-from maskdcpt.evaluation.protocol import Protocol, cases
+from maskdcpt.evaluation.protocol import Case, Protocol, cases
 from maskdcpt.files import atomic_file, write_bytes
 from maskdcpt.inference import Restorer
+from maskdcpt.progress import progress_bar
 
 INPUT = "input"
 """The arm that leaves the damaged image as it is; what any network has to beat."""
@@ -65,23 +64,30 @@ def evaluate(protocol: Protocol, arms: Mapping[str, Restorer], images: CleanImag
     """
     rows: list[Row] = []
     total = len(images.names) * len(protocol.levels)
-    for case in tqdm(cases(protocol, images), total=total, desc="evaluating", unit="image", dynamic_ncols=True):
-        for name in (INPUT, *arms):
-            restored = arms[name].restore(case.degraded) if name in arms else case.degraded
-            classifies = name in arms and arms[name].classifier is not None
-            rows.append(
-                Row(
-                    protocol=f"{protocol.name} v{protocol.version}",
-                    arm=name,
-                    image=case.image,
-                    type=case.type,
-                    level=case.level,
-                    psnr=metrics.psnr(restored, case.clean).item(),
-                    ssim=metrics.ssim(restored, case.clean).item(),
-                    predicted=next(iter(arms[name].classify(case.degraded))) if classifies else "",
-                )
-            )
+    with progress_bar(total=total, title="evaluating", unit="image") as bar:
+        for case in cases(protocol, images):
+            rows.append(_measure(protocol, case, INPUT, None))
+            rows.extend(_measure(protocol, case, name, restorer) for name, restorer in arms.items())
+            bar.update()
     return rows
+
+
+def _measure(protocol: Protocol, case: Case, arm: str, restorer: Restorer | None) -> Row:
+    restored, predicted = case.degraded, ""
+    if restorer is not None:
+        restored = restorer.restore(case.degraded)
+        if restorer.classifier is not None:
+            predicted = next(iter(restorer.classify(case.degraded)))
+    return Row(
+        protocol=f"{protocol.name} v{protocol.version}",
+        arm=arm,
+        image=case.image,
+        type=case.type,
+        level=case.level,
+        psnr=metrics.psnr(restored, case.clean).item(),
+        ssim=metrics.ssim(restored, case.clean).item(),
+        predicted=predicted,
+    )
 
 
 def summarise(rows: Iterable[Row], arm: str, type_name: str | None = None) -> Summary:

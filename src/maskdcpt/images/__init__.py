@@ -1,8 +1,9 @@
 """Pictures on disk and in memory, and the one form they have inside: RGB (3, H, W), float32 in [0, 1]."""
 
+from maskdcpt.images.decode import Picture
 from maskdcpt.images.discover import list_images
 from maskdcpt.images.forms import from_tensor, to_pil, to_tensor
-from maskdcpt.images.io import FORMATS, Picture, format_of, read_image, write_image
+from maskdcpt.images.io import FORMATS, format_of, read_image, write_image
 
 __all__ = [
     "FORMATS",

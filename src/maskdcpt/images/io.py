@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import io
-import warnings
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from maskdcpt.errors import UserError
 from maskdcpt.files import atomic_file, write_bytes
-from maskdcpt.images.decode import LOADING_ERRORS, READABLE, camera_metadata, load_whole, to_rgb
-from maskdcpt.images.forms import to_pil, to_tensor
+from maskdcpt.images.decode import DAMAGE, Picture, decode
+from maskdcpt.images.forms import to_pil
 
 FORMATS = {
     ".bmp": "BMP",
@@ -28,38 +25,14 @@ FORMATS = {
 }
 """Suffix, in lower case, to Pillow's name of the format. All of them are read and written."""
 
+_READABLE = "a JPEG, PNG, WebP, TIFF, BMP or PPM file"
+
 # WebP is written without loss, for what a network has restored should not be damaged again; at the quickest effort,
 # which costs a third more bytes and saves nine tenths of the time.
 _OPTIONS: dict[str, dict[str, object]] = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
-    "TIFF": {"compression": "tiff_adobe_deflate"},
     "WEBP": {"lossless": True, "quality": 0, "method": 0},
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """An image from a file, upright, with what is needed to write it back."""
-
-    pixels: Tensor
-    """RGB (3, H, W), float32 in [0, 1]."""
-    format: str
-    """Pillow's name of the file's format, told by its content."""
-    icc_profile: bytes | None
-    """The colour profile, if the file has one that describes RGB values."""
-    exif: bytes | None
-    """What the camera noted, without the orientation (which has been applied) and the thumbnail (which shows the image
-    as it was)."""
-    dpi: tuple[float, float] | None
-    """Dots per inch, across and down."""
-    notes: tuple[str, ...]
-    """What reading has dropped or approximated, a short statement each."""
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """Profile, EXIF and dots per inch as Pillow's ``save`` and ``info`` name them, where there are any."""
-        values = {"icc_profile": self.icc_profile, "exif": self.exif, "dpi": self.dpi}
-        return {name: value for name, value in values.items() if value is not None}
 
 
 def read_image(path: str | Path) -> Picture:
@@ -76,24 +49,18 @@ def read_image(path: str | Path) -> Picture:
     """
     path = Path(path)
     data = _read_bytes(path)
-    # What Pillow warns of is something it could not read fully: that is a note.
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # at twice that size it is an error
-        image = _load(path, data)
-        upright, exif, notes = camera_metadata(image)
-        try:
-            rgb, more = to_rgb(upright)
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from None
-    notes += more
-    profile = image.info.get("icc_profile") or None
-    if profile and profile[16:20] != b"RGB ":
-        notes.append(f"{profile[16:20].decode('latin-1').strip()} colour profile dropped")
-        profile = None
-    notes += [" ".join(str(warning.message).split()) for warning in caught]
-    dpi = _dpi(image)
-    return Picture(to_tensor(rgb), image.format or "", profile, exif, dpi, tuple(dict.fromkeys(notes)))
+    try:
+        return decode(data)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    except Image.DecompressionBombError:
+        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise UserError(f"{path}: too many pixels to be decoded safely; {limit:,} are the limit") from None
+    except UnidentifiedImageError:
+        raise UserError(f"{path}: not an image that can be read; expected {_READABLE}, and a whole one") from None
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: the image is damaged or cut short ({reason}); a whole copy is needed") from None
 
 
 def write_image(pixels: Tensor, path: str | Path, like: Picture | None = None) -> None:
@@ -144,23 +111,5 @@ def _read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); expected an image file") from None
     if not data:
-        raise UserError(f"{path}: the file is empty (0 bytes); expected {READABLE}")
+        raise UserError(f"{path}: the file is empty (0 bytes); expected {_READABLE}")
     return data
-
-
-def _load(path: Path, data: bytes) -> Image.Image:
-    try:
-        return load_whole(data)
-    except Image.DecompressionBombError:
-        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise UserError(f"{path}: too many pixels to be decoded safely; the limit is {limit:,}") from None
-    except Image.UnidentifiedImageError:
-        raise UserError(f"{path}: not an image that can be read; expected {READABLE}, whole") from None
-    except LOADING_ERRORS as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: the image is damaged or cut short ({reason}); a whole copy is needed") from None
-
-
-def _dpi(image: Image.Image) -> tuple[float, float] | None:
-    values = [float(value) for value in image.info.get("dpi", ())]
-    return (values[0], values[1]) if len(values) == 2 and all(0 < value < 1e5 for value in values) else None

@@ -18,9 +18,7 @@ KEEP = 2
 """How many of the newest checkpoints stay: one more than needed, should a disk lose the last."""
 
 
-def save_checkpoint(
-    run: Path, step: int, averaged: PretrainingModel | RestorationModel, state: dict[str, Any]
-) -> Path:
+def save_checkpoint(run: Path, step: int, averaged: PretrainingModel | RestorationModel, state: dict[str, Any]) -> Path:
     """Writes the checkpoint of a step; it is there whole or not at all.
 
     Args:

@@ -11,23 +11,25 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import torch
 from lightning_fabric import Fabric
 from tensorboardX import SummaryWriter
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
 
 from maskdcpt.errors import UserError
 from maskdcpt.pretraining import PretrainingModel, RestorationModel
+from maskdcpt.progress import progress_bar
 from maskdcpt.training.checkpoint import checkpoints, load_state, save_checkpoint
 from maskdcpt.training.config import TrainConfig
 from maskdcpt.training.run import METRICS, drop_metrics_after
 from maskdcpt.training.schedule import learning_rate_factor
 
 Model = TypeVar("Model", PretrainingModel, RestorationModel)
+Tensors: TypeAlias = list[Tensor] | tuple[Tensor, ...]
+Average: TypeAlias = Callable[[Tensors, Tensors, Tensor | int], None]
 
 
 class Trainer(Generic[Model]):
@@ -54,7 +56,7 @@ class Trainer(Generic[Model]):
         accelerator = config.device if config.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
         self.fabric = Fabric(accelerator=accelerator, devices=1, precision=config.precision)
         model.to(self.fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._averaged = AveragedModel(model, multi_avg_fn=_warming_average(config.ema))
+        self._averaged = AveragedModel(model, multi_avg_fn=warming_average(config.ema))
         optimizer = torch.optim.AdamW(groups, betas=config.betas, weight_decay=config.weight_decay)
         self.model, self._optimizer = self.fabric.setup(model, optimizer)
         self._resume()
@@ -72,9 +74,7 @@ class Trainer(Generic[Model]):
 
     def steps(self, batches: Iterator[Any]) -> Iterator[tuple[int, Any]]:
         """Yields the number of each remaining step with its batch on the device, under a progress bar."""
-        self._bar = tqdm(
-            total=self.config.steps, initial=self.step, desc=self.title, unit="step", dynamic_ncols=True
-        )
+        self._bar = progress_bar(total=self.config.steps, title=self.title, unit="step", done=self.step)
         self._started = time.perf_counter() - self.seconds
         with self._bar, closing(self._writer):
             for step, batch in zip(self.remaining, batches, strict=True):
@@ -89,19 +89,21 @@ class Trainer(Generic[Model]):
             terms: What to log, averaged over the steps between two rows.
 
         Raises:
-            UserError: If the loss is not finite; nothing of the step is kept.
+            UserError: If the loss or its gradient is not finite; nothing of the step is kept.
         """
-        if not torch.isfinite(loss):
-            raise UserError(
-                f"{self.run}: the loss became {loss.item()} in step {self.step + 1}; "
-                "the last checkpoint is whole; a lower train.lr in a new run folder usually helps"
-            )
         for group in self._optimizer.param_groups:
             group["lr"] = group["peak_lr"] * learning_rate_factor(self.step, self.config)
         self._optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         # Each group on its own, so that no part of the model can slow another down by its gradient's length.
-        norms = [nn.utils.clip_grad_norm_(group["params"], self.config.clip) for group in self._optimizer.param_groups]
+        norms: list[Tensor] = [
+            nn.utils.clip_grad_norm_(group["params"], self.config.clip) for group in self._optimizer.param_groups
+        ]
+        if not all(torch.isfinite(value) for value in (loss, *norms)):
+            raise UserError(
+                f"{self.run}: the loss became {loss.item()} in step {self.step + 1}, the length of its gradient "
+                f"{norms[0].item()}; the last checkpoint is whole; a lower train.lr in a new run usually helps"
+            )
         self._optimizer.step()
         self._averaged.update_parameters(self.model.module)
         self.step += 1
@@ -119,13 +121,15 @@ class Trainer(Generic[Model]):
         count = (self.step - 1) % self.config.log_every + 1
         means = {name: value.item() / count for name, value in self._sums.items()}
         self._sums.clear()
-        row = {"step": self.step, "seconds": round(self.seconds, 3), "lr": self._optimizer.param_groups[0]["lr"], **means}
+        rate = self._optimizer.param_groups[0]["lr"]
+        row = {"step": self.step, "seconds": round(self.seconds, 3), "lr": rate, **means}
         with (self.run / METRICS).open("a", encoding="utf-8") as file:
             file.write(f"{json.dumps(row)}\n")
         for name, value in row.items():
             if name != "step":
                 self._writer.add_scalar(name, value, self.step)
-        self._bar.set_postfix({name: f"{value:.4f}" for name, value in means.items() if name != "gradient_norm"})
+        shown = {name: f"{value:.4f}" for name, value in means.items() if name != "gradient_norm"}
+        self._bar.set_postfix(shown, refresh=False)
 
     def _save(self) -> None:
         state = {
@@ -149,10 +153,15 @@ class Trainer(Generic[Model]):
         drop_metrics_after(self.run, self.step)
 
 
-def _warming_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
-    # A long memory would keep the initial weights in a short run; the decay grows to its value over the first steps.
-    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
+def warming_average(decay: float) -> Average:
+    """The update rule of the running mean of the weights.
+
+    A long memory would keep the initial weights in a short run, so the decay grows to its value over the first steps:
+    ``min(decay, (1 + n) / (10 + n))`` after n updates.
+    """
+
+    def update(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
         now = min(decay, (1 + int(count)) / (10 + int(count)))
-        get_ema_multi_avg_fn(now)(averaged, current, count)
+        get_ema_multi_avg_fn(now)(averaged, current, count)  # type: ignore[no-untyped-call]
 
     return update

@@ -1,0 +1,133 @@
+"""The demo's page: what was learned, what it brought, and how it looks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from maskdcpt.data import sample_photo
+from maskdcpt.degradations import CATALOGUE
+from maskdcpt.demo.run import PRETRAINED, SCRATCH, SIDE, DemoResult
+from maskdcpt.evaluation import INPUT, Row, Summary, summarise, types_of
+from maskdcpt.images import read_image
+from maskdcpt.reports import Curve, Picture, Strip, picture, plot, run_curves, write_page
+from maskdcpt.training import read_metrics
+
+
+class Line(NamedTuple):
+    """One line of the table of results."""
+
+    title: str
+    """Type of damage."""
+    arms: list[Summary]
+    """Input, from scratch, pre-trained."""
+
+
+class Stage(NamedTuple):
+    """One training run in the list of what ran."""
+
+    title: str
+    """What it was."""
+    steps: int
+    """Optimiser steps."""
+    seconds: float
+    """Time spent training."""
+
+
+def write_demo_report(result: DemoResult, path: Path) -> Path:
+    """Writes the page.
+
+    Args:
+        result: What the demo made.
+        path: The HTML file.
+    """
+    rows = result.rows
+    pairs = _pairs(rows)
+    return write_page(
+        path,
+        "demo.html",
+        lines=[Line(CATALOGUE[name].title, _arms(rows, name)) for name in types_of(rows)],
+        total=Line("Mean", _arms(rows, None)),
+        wins=sum(after > before for before, after in pairs),
+        cases=len(pairs),
+        images=len({row.image for row in rows}),
+        protocol=rows[0].protocol,
+        side=SIDE,
+        pretraining_plots=run_curves(
+            {"pre-training": result.pretraining}, ["reconstruction", "classification", "accuracy"]
+        ),
+        comparison=_comparison(result),
+        strips=_strips(result),
+        confusion=_confusion(rows),
+        titles=[CATALOGUE[name].title for name in types_of(rows)],
+        stages=_stages(result),
+        environment=json.loads((result.pretraining / "environment.json").read_text(encoding="utf-8")),
+        restored=result.restored,
+    )
+
+
+def _arms(rows: list[Row], name: str | None) -> list[Summary]:
+    return [summarise(rows, arm, name) for arm in (INPUT, SCRATCH, PRETRAINED)]
+
+
+def _pairs(rows: list[Row]) -> list[tuple[float, float]]:
+    scratch = [row.psnr for row in rows if row.arm == SCRATCH]
+    pretrained = [row.psnr for row in rows if row.arm == PRETRAINED]
+    return list(zip(scratch, pretrained, strict=True))
+
+
+def _comparison(result: DemoResult) -> Picture:
+    # Pre-training has spent its steps before fine-tuning begins: on the axis of total steps the curve starts there.
+    before = read_metrics(result.pretraining)[-1]["step"]
+    curves = []
+    for label, run, offset in ((SCRATCH, result.scratch, 0), (PRETRAINED, result.finetuning, before)):
+        rows = read_metrics(run)
+        curves.append(Curve(label, [row["step"] + offset for row in rows], [row["restoration"] for row in rows]))
+    return plot(
+        "Restoration loss in training, against all steps spent",
+        curves,
+        x="total steps",
+        y="mean absolute error",
+        log=True,
+    )
+
+
+def _strips(result: DemoResult) -> list[Strip]:
+    photos = sorted({path.stem.split("-")[0] for path in result.damaged.glob("*.png")})
+    strips = []
+    for index, degradation in enumerate(CATALOGUE):
+        name = photos[index % len(photos)]
+        file = f"{name}-{degradation.name}.png"
+        images = {
+            "damaged": read_image(result.damaged / file).pixels,
+            "restored": read_image(result.restored / file).pixels,
+            "clean": sample_photo(name),
+        }
+        pictures = [picture(caption, _centre(image)) for caption, image in images.items()]
+        strips.append(Strip(f"{degradation.title}: {name}", pictures))
+    return strips
+
+
+def _centre(image: Tensor, side: int = 300) -> Tensor:
+    top, left = (max(0, extent - side) // 2 for extent in image.shape[-2:])
+    return image[:, top : top + side, left : left + side]
+
+
+def _confusion(rows: list[Row]) -> list[list[int]]:
+    # True type down, named type across.
+    names = types_of(rows)
+    named = [(row.type, row.predicted) for row in rows if row.arm == PRETRAINED]
+    return [[named.count((true, guess)) for guess in names] for true in names]
+
+
+def _stages(result: DemoResult) -> list[Stage]:
+    runs = {
+        "pre-training": result.pretraining,
+        "fine-tuning": result.finetuning,
+        "from scratch": result.scratch,
+    }
+    last = {title: read_metrics(run)[-1] for title, run in runs.items()}
+    return [Stage(title, row["step"], row["seconds"]) for title, row in last.items()]

@@ -1,0 +1,101 @@
+"""What the demo does, in order. Every part resumes, so an interrupted demo goes on where it was."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from maskdcpt.config import from_dict, read_toml
+from maskdcpt.data import CentralCrops, EmbeddedImages
+from maskdcpt.degradations import CATALOGUE, apply
+from maskdcpt.evaluation import Row, evaluate, find_protocol, write_rows
+from maskdcpt.images import write_image
+from maskdcpt.inference import Restorer, restore_files
+from maskdcpt.recipes import find_recipe
+from maskdcpt.seeds import derive_seed
+from maskdcpt.training import FinetuneConfig, PretrainConfig, finetune, pretrain
+
+PROTOCOL = "synthetic-5d"
+SIDE = 256
+"""Side of the test crops in pixels; whole photos would take most of the demo's time."""
+
+SCRATCH = "from scratch"
+PRETRAINED = "pre-trained"
+
+
+class DemoResult(NamedTuple):
+    """What the report is made of."""
+
+    pretraining: Path
+    """Run folder."""
+    finetuning: Path
+    """Run folder of fine-tuning after pre-training."""
+    scratch: Path
+    """Run folder of the same network trained from scratch for as many steps in all."""
+    rows: list[Row]
+    """Results on images that neither has seen."""
+    damaged: Path
+    """Folder of damaged sample photos."""
+    restored: Path
+    """Folder of the same restored."""
+
+
+def run_demo(out: Path, preset: str, data: Path | None, say: Callable[[str], None]) -> DemoResult:
+    """Runs everything but the report.
+
+    Args:
+        out: Folder for all that is made.
+        preset: Name of the recipes for pre-training and fine-tuning.
+        data: Folder of clean images to train on, or None for the embedded ones. Testing is on embedded ones.
+        say: Takes a line of progress.
+
+    Raises:
+        UserError: If a part cannot run.
+    """
+    first, second, alone = _configs(preset, data, out / "pretrain")
+    folders = (out / "pretrain", out / "finetune", out / "scratch")
+
+    say(f"1/5 pre-training: {first.train.steps} steps, half of the patches hidden")
+    pretrain(first, folders[0])
+    say(f"2/5 fine-tuning the pre-trained network: {second.train.steps} steps")
+    tuned = finetune(second, folders[1])
+    say(f"3/5 the same network from scratch: {alone.train.steps} steps, as many as both together")
+    untuned = finetune(alone, folders[2])
+
+    say("4/5 measuring both on images that neither has seen")
+    arms = {SCRATCH: Restorer.from_pretrained(untuned), PRETRAINED: Restorer.from_pretrained(tuned)}
+    rows = evaluate(find_protocol(PROTOCOL), arms, CentralCrops(EmbeddedImages("test"), SIDE))
+    write_rows(rows, out / "rows.csv")
+
+    say("5/5 restoring sample photos")
+    damaged, restored = out / "photos" / "damaged", out / "photos" / "restored"
+    _damage_photos(damaged)
+    restore_files(arms[PRETRAINED], damaged, restored, force=True)
+    return DemoResult(*folders, rows, damaged, restored)
+
+
+def _configs(
+    preset: str, data: Path | None, pretraining: Path
+) -> tuple[PretrainConfig, FinetuneConfig, FinetuneConfig]:
+    path = find_recipe("pretrain", preset)
+    first = from_dict(PretrainConfig, read_toml(path), where=str(path))
+    path = find_recipe("finetune", preset)
+    second = from_dict(FinetuneConfig, read_toml(path), where=str(path))
+    if data is not None:
+        first = dataclasses.replace(first, data=dataclasses.replace(first.data, folder=str(data)))
+        second = dataclasses.replace(second, data=dataclasses.replace(second.data, folder=str(data)))
+    total = dataclasses.replace(second.train, steps=first.train.steps + second.train.steps)
+    alone = dataclasses.replace(second, backbone=first.backbone, train=total)
+    return first, dataclasses.replace(second, init=str(pretraining)), alone
+
+
+def _damage_photos(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    photos = EmbeddedImages("test", generated=0)
+    for index, name in enumerate(photos.names):
+        for degradation in CATALOGUE:
+            level = degradation.levels[len(degradation.levels) * 2 // 3]
+            image = apply(photos[index], level, seed=derive_seed("demo", name, degradation.name))
+            write_image(image, folder / f"{name}-{degradation.name}.png")

@@ -1,0 +1,6 @@
+"""Using trained weights: restoring images and naming what damaged them."""
+
+from maskdcpt.inference.batch import BatchReport, restore_files
+from maskdcpt.inference.restorer import Restorer
+
+__all__ = ["BatchReport", "Restorer", "restore_files"]

@@ -1,0 +1,29 @@
+"""Progress of long work, with rate and time left."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+
+def progress_bar(*, total: int, title: str, unit: str, done: int = 0) -> tqdm[Any]:
+    """Makes a bar on standard error; in a file or a pipe it reports every ten seconds instead of redrawing itself.
+
+    Args:
+        total: Units in all.
+        title: What is going on.
+        unit: What one unit is called.
+        done: Units done before.
+    """
+    interactive = sys.stderr.isatty()
+    return tqdm(
+        total=total,
+        initial=done,
+        desc=title,
+        unit=unit,
+        dynamic_ncols=interactive,
+        mininterval=0.2 if interactive else 10,
+        maxinterval=10,
+    )

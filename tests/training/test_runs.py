@@ -1,0 +1,221 @@
+"""What a training run promises, seen from inside one process."""
+
+import dataclasses
+import json
+from itertools import islice
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from maskdcpt.backbones import load_backbone
+from maskdcpt.errors import UserError
+from maskdcpt.pretraining import load_model
+from maskdcpt.training import finetune, pretrain, read_metrics
+from maskdcpt.training.checkpoint import checkpoints, load_state
+
+
+def weights(folder):
+    return load_file(folder / "model.safetensors")
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def interrupt_after(monkeypatch, module, batches):
+    """Makes the data of the next run end in an interruption."""
+    whole = module.training_batches
+
+    def cut(*args, **kwargs):
+        yield from islice(whole(*args, **kwargs), batches)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "training_batches", cut)
+
+
+@pytest.fixture
+def pretrain_module():
+    import sys
+
+    return sys.modules["maskdcpt.training.pretrain"]
+
+
+def test_pretraining_ends_with_weights_that_load_plain(pretraining, tmp_path):
+    folder = pretrain(pretraining, tmp_path / "run")
+    backbone, classifier = load_model(folder)
+    assert classifier.classes == pretraining.data.types
+    assert backbone.config == pretraining.backbone
+    assert same(load_backbone(tmp_path / "run").state_dict(), backbone.state_dict())
+    x = torch.rand(1, 3, 20, 20)
+    assert backbone(x).shape == x.shape
+
+
+def test_the_run_folder_holds_what_is_promised(pretraining, tmp_path):
+    pretrain(pretraining, tmp_path / "run")
+    rows = read_metrics(tmp_path / "run")
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    for row in rows:
+        assert row["loss"] == pytest.approx(row["reconstruction"] + row["classification"], rel=1e-5)
+        assert 0 <= row["accuracy"] <= 1
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__
+    assert [path.name for path in checkpoints(tmp_path / "run")] == ["step-00000004", "step-00000006"]
+
+
+def test_tensorboard_shows_the_logged_values(pretraining, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    pretrain(pretraining, tmp_path / "run")
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    shown = [(event.step, event.value) for event in events.Scalars("reconstruction")]
+    logged = [(row["step"], row["reconstruction"]) for row in read_metrics(tmp_path / "run")]
+    assert shown == [(step, pytest.approx(value)) for step, value in logged]
+
+
+def test_alpha_weighs_the_reconstruction(pretraining, tmp_path):
+    config = dataclasses.replace(pretraining, loss=dataclasses.replace(pretraining.loss, alpha=3.0))
+    pretrain(config, tmp_path / "run")
+    row = read_metrics(tmp_path / "run")[0]
+    assert row["loss"] == pytest.approx(3 * row["reconstruction"] + row["classification"], rel=1e-5)
+
+
+@pytest.mark.parametrize("batches", [0, 1, 3, 4, 5])
+def test_an_interrupted_run_resumes_to_the_very_same_weights(
+    pretraining, tmp_path, monkeypatch, pretrain_module, batches
+):
+    expected = pretrain(pretraining, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, pretrain_module, batches)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(pretraining, tmp_path / "run")
+    resumed = pretrain(pretraining, tmp_path / "run")
+    for name in ("model.safetensors", "classifier.safetensors", "config.json"):
+        assert (resumed / name).read_bytes() == (expected / name).read_bytes(), name
+    first, second = (load_state(folder, torch.device("cpu")) for folder in (expected, resumed))
+    assert same(first["model"], second["model"])
+    for a, b in zip(first["optimizer"]["state"].values(), second["optimizer"]["state"].values(), strict=True):
+        assert same(a, b)
+    without_time = [
+        [{key: value for key, value in row.items() if key != "seconds"} for row in read_metrics(tmp_path / run)]
+        for run in ("whole", "run")
+    ]
+    assert without_time[0] == without_time[1]
+
+
+def test_a_finished_run_is_left_alone(pretraining, tmp_path):
+    first = pretrain(pretraining, tmp_path / "run")
+    stamp = (first / "model.safetensors").stat().st_mtime_ns
+    assert pretrain(pretraining, tmp_path / "run") == first
+    assert (first / "model.safetensors").stat().st_mtime_ns == stamp
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_number_of_workers_changes_nothing(pretraining, tmp_path, workers):
+    more = dataclasses.replace(pretraining, data=dataclasses.replace(pretraining.data, workers=workers))
+    assert same(weights(pretrain(pretraining, tmp_path / "none")), weights(pretrain(more, tmp_path / "more")))
+
+
+def test_the_seed_changes_everything_and_global_state_nothing(pretraining, tmp_path):
+    torch.manual_seed(1)
+    first = weights(pretrain(pretraining, tmp_path / "a"))
+    torch.manual_seed(2)
+    again = weights(pretrain(pretraining, tmp_path / "b"))
+    train = dataclasses.replace(pretraining.train, seed=1)
+    other = weights(pretrain(dataclasses.replace(pretraining, train=train), tmp_path / "c"))
+    assert same(first, again)
+    assert not any(torch.equal(first[key], other[key]) for key in first if key.endswith("conv1.weight"))
+
+
+def test_finetuning_starts_from_the_pretrained_weights(pretraining, finetuning, tmp_path):
+    start = pretrain(pretraining, tmp_path / "pretrain")
+    barely = dataclasses.replace(finetuning.train, lr=1e-12, decoder_lr=1e-12, steps=1)
+    tuned = finetune(dataclasses.replace(finetuning, init=str(tmp_path / "pretrain"), train=barely), tmp_path / "run")
+    before, after = weights(start), weights(tuned)
+    assert all(torch.allclose(before[key], after[key], atol=1e-9) for key in before)
+
+
+def test_the_classifier_follows_without_touching_the_restoration(pretraining, finetuning, tmp_path):
+    start = pretrain(pretraining, tmp_path / "pretrain")
+    config = dataclasses.replace(finetuning, init=str(start))
+    with_classifier = finetune(config, tmp_path / "with")
+    description = json.loads((start / "config.json").read_text())
+    del description["classifier"]
+    (start / "config.json").write_text(json.dumps(description))
+    without = finetune(config, tmp_path / "without")
+    assert load_model(without)[1] is None
+    assert same(weights(with_classifier), weights(without))
+    followed = load_file(with_classifier / "classifier.safetensors")
+    assert not same(followed, load_file(start / "classifier.safetensors"))
+
+
+def test_the_backbone_of_the_weights_wins_over_the_recipe(pretraining, finetuning, tmp_path):
+    pretrain(pretraining, tmp_path / "pretrain")
+    wider = dataclasses.replace(finetuning.backbone, width=8)
+    config = dataclasses.replace(finetuning, init=str(tmp_path / "pretrain"), backbone=wider)
+    assert load_backbone(finetune(config, tmp_path / "run")).config == pretraining.backbone
+    assert "width = 4" in (tmp_path / "run" / "config.toml").read_text()
+
+
+def test_other_settings_on_the_same_folder_are_refused(pretraining, tmp_path):
+    pretrain(pretraining, tmp_path / "run")
+    changed = dataclasses.replace(pretraining, train=dataclasses.replace(pretraining.train, lr=0.5))
+    with pytest.raises(UserError, match=r"started with `lr = 0.003`, and now it is `lr = 0.5`"):
+        pretrain(changed, tmp_path / "run")
+
+
+def test_folders_that_are_no_run_are_refused(pretraining, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "holiday.jpg").write_bytes(b"x")
+    with pytest.raises(UserError, match="not empty and not a run"):
+        pretrain(pretraining, tmp_path / "photos")
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["holiday.jpg"]
+    with pytest.raises(UserError, match="this is a file"):
+        pretrain(pretraining, tmp_path / "photos" / "holiday.jpg")
+
+
+def test_other_types_than_the_classifier_knows_are_refused(pretraining, finetuning, tmp_path):
+    pretrain(pretraining, tmp_path / "pretrain")
+    fewer = dataclasses.replace(finetuning.data, types=("haze", "low_light"))
+    with pytest.raises(UserError, match="its classifier knows gaussian_noise"):
+        finetune(dataclasses.replace(finetuning, init=str(tmp_path / "pretrain"), data=fewer), tmp_path / "run")
+
+
+def test_a_loss_that_is_not_finite_stops_before_any_harm(pretraining, tmp_path, monkeypatch, pretrain_module):
+    with monkeypatch.context() as patch:
+        losses = iter([1.0, 1.0, float("nan")])
+        patch.setattr(pretrain_module, "focal_loss", lambda logits, *_: logits.sum() * 0 + next(losses))
+        with pytest.raises(UserError, match="the loss became nan in step 3"):
+            pretrain(pretraining, tmp_path / "run")
+    assert [path.name for path in checkpoints(tmp_path / "run")] == ["step-00000002"]
+    assert all(torch.isfinite(value).all() for value in weights(checkpoints(tmp_path / "run")[0]).values())
+
+
+def test_a_broken_image_is_named_in_one_line(pretraining, images, tmp_path):
+    for path in images.iterdir():
+        path.write_bytes(b"this is text")
+    for workers in (0, 1):
+        data = dataclasses.replace(pretraining.data, workers=workers)
+        with pytest.raises(UserError, match=r"images/\d\.png") as caught:
+            pretrain(dataclasses.replace(pretraining, data=data), tmp_path / f"run-{workers}")
+        assert "\n" not in str(caught.value)
+
+
+def test_a_crop_that_is_no_whole_number_of_patches_is_refused(pretraining, tmp_path):
+    mask = dataclasses.replace(pretraining.mask, patch=12)
+    with pytest.raises(UserError, match="whole number of patches"):
+        pretrain(dataclasses.replace(pretraining, mask=mask), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_learned_network_beats_its_input(finetuning, tmp_path):
+    # A few dozen steps on noise and low light must already lower the training loss clearly.
+    config = dataclasses.replace(
+        finetuning,
+        data=dataclasses.replace(finetuning.data, types=("low_light",)),
+        train=dataclasses.replace(finetuning.train, steps=80, batch=4, lr=1e-2, checkpoint_every=80),
+    )
+    finetune(config, tmp_path / "run")
+    rows = [row["restoration"] for row in read_metrics(tmp_path / "run")]
+    assert sum(rows[-10:]) < 0.7 * sum(rows[:10])
