@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from maskdcpt.cli.arguments import parse
 
+from maskdcpt.cli.arguments import parse
 from maskdcpt.demo import run_demo, write_demo_report
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from maskdcpt.cli.arguments import parse
 
+from maskdcpt.cli.arguments import parse
 from maskdcpt.data import EmbeddedImages, FolderImages
 from maskdcpt.errors import UserError
 from maskdcpt.evaluation import INPUT, Row, evaluate, find_protocol, summarise, types_of, write_rows

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import tyro
-from maskdcpt.cli.arguments import parse
 
+from maskdcpt.cli.arguments import parse
 from maskdcpt.config import from_dict, read_toml
 from maskdcpt.recipes import Kind, find_recipe, presets
 from maskdcpt.training import FinetuneConfig, PretrainConfig

@@ -158,13 +158,13 @@ class _Scene:
         cv2.polylines(cover, [_fixed(line) for line in lines], False, 255, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
         self.canvas += np.multiply(cover, 1 / 255, dtype=np.float32) * (self.colour() - self.canvas)
 
-    def _cover(self, outline: Points, soft: float) -> tuple[tuple[slice, slice], Array]:
+    def _cover(self, shape: Points, soft: float) -> tuple[tuple[slice, slice], Array]:
         """The box around an outline, within the canvas, and how much of each pixel in it is covered, (h, w)."""
         margin = 2 + 3 * soft
-        (left, top), (right, bottom) = outline.min(axis=0) - margin, outline.max(axis=0) + margin
+        (left, top), (right, bottom) = shape.min(axis=0) - margin, shape.max(axis=0) + margin
         rows, columns = _span(top, bottom, self.size[0]), _span(left, right, self.size[1])
         cover = np.zeros((rows.stop - rows.start, columns.stop - columns.start), dtype=np.uint8)
-        cv2.fillPoly(cover, [_fixed(outline - (columns.start, rows.start))], 255, cv2.LINE_AA, SUBPIXEL_BITS)
+        cv2.fillPoly(cover, [_fixed(shape - (columns.start, rows.start))], 255, cv2.LINE_AA, SUBPIXEL_BITS)
         if soft > 0:
             cover = cv2.GaussianBlur(cover, (0, 0), soft).reshape(cover.shape)
         return (rows, columns), np.multiply(cover, 1 / 255, dtype=np.float32)

@@ -7,12 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import torch
-from PIL import Image
 from torch import Tensor
 
 from maskdcpt.errors import UserError, nearest
+from maskdcpt.images import read_image
 
 
 @dataclass(frozen=True)
@@ -63,9 +61,7 @@ def sample_photo(name: str) -> Tensor:
     path = _data_folder() / files[name]
     if not path.is_file():
         raise UserError(f"sample photo {name!r} is not in {path.parent}; scikit-image 0.25 or newer holds it")
-    with Image.open(path) as file:
-        pixels = np.array(file.convert("RGB"))
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float() / 255
+    return read_image(path).pixels
 
 
 def _data_folder() -> Path:

@@ -70,7 +70,7 @@ class Level(ABC):
         """The degraded image as a new float32 array; values may leave [0, 1].
 
         Args:
-            image: (3, H, W) in [0, 1], not to be written to.
+            image: (3, H, W) in [0, 1], contiguous, not to be written to.
             rng: The only source of randomness.
         """
 

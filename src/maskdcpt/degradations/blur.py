@@ -38,24 +38,38 @@ class MotionBlur(Level):
         return to_encoded(convolve(to_linear(image), kernel))
 
 
-def shake_kernel(length: float, rng: Generator) -> NDArray[np.float64]:
-    """The blur kernel of a camera path.
+def shake_path(length: float, rng: Generator) -> NDArray[np.complex128]:
+    """A path of the camera during one exposure.
 
-    Direction and speed change smoothly, each by a few random harmonics of one exposure; a slow camera leaves more
-    light. The centre of gravity lies in the middle, so the blurred picture is not shifted against the sharp one.
+    Direction and speed change smoothly, each by a few random harmonics. The mean position is 0, so that the blurred
+    picture is not shifted against the sharp one.
 
     Args:
         length: Length of the path in pixels.
         rng: Draws direction, bends and speed.
 
     Returns:
-        An odd square of non-negative weights that sum to 1.
+        Positions at equal steps of time in pixels, across + 1j * down.
     """
     time = np.linspace(0, 1, SAMPLES_PER_PIXEL * int(np.ceil(length)) + 1)
     heading = rng.uniform(0, 2 * np.pi) + _wander(time, 0.9, rng)
     speed = np.exp(_wander(time, 0.5, rng))
-    path = np.cumsum(speed * np.exp(1j * heading)) * (length / speed.sum())
+    path: NDArray[np.complex128] = np.cumsum(speed * np.exp(1j * heading)) * (length / speed.sum())
     path -= path.mean()
+    return path
+
+
+def shake_kernel(length: float, rng: Generator) -> NDArray[np.float64]:
+    """The blur kernel of a random camera path; where the camera is slow it gathers more light.
+
+    Args:
+        length: Length of the path in pixels.
+        rng: Draws the path.
+
+    Returns:
+        An odd square of non-negative weights that sum to 1, with the centre of gravity in the middle.
+    """
+    path = shake_path(length, rng)
     radius = int(np.ceil(max(np.abs(path.real).max(), np.abs(path.imag).max())))
     side = 2 * radius + 1
     kernel = splat(path.imag + radius, path.real + radius, np.full(path.shape, 1 / path.size), (side, side))

@@ -2,11 +2,12 @@
 
 from maskdcpt.images.decode import Picture
 from maskdcpt.images.discover import list_images
-from maskdcpt.images.forms import from_tensor, to_pil, to_tensor
+from maskdcpt.images.forms import ImageT, from_tensor, to_pil, to_tensor
 from maskdcpt.images.io import FORMATS, format_of, read_image, write_image
 
 __all__ = [
     "FORMATS",
+    "ImageT",
     "Picture",
     "format_of",
     "from_tensor",

@@ -54,6 +54,8 @@ _DESCRIPTIVE = (
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)
 _END_OF_IMAGE = b"\xff\xd9"
 
+_NO_EXIF = "unreadable EXIF dropped"
+
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 
 _STDERR = threading.Lock()
@@ -119,7 +121,7 @@ def _load_whole(image: Image.Image, data: bytes) -> None:
         raise OSError("the end of the JPEG data is missing")
     if image.format == "PNG":
         Image.open(io.BytesIO(data)).verify()
-    with _quiet_stderr() if image.format == "TIFF" else nullcontext():
+    with quiet_stderr() if image.format == "TIFF" else nullcontext():
         image.load()
 
 
@@ -134,8 +136,8 @@ def _reaches_end(jpeg: bytes) -> bool:
 
 
 @contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    # libtiff writes about damage to the process's standard error on its own account, beside the error it returns.
+def quiet_stderr() -> Iterator[None]:
+    """Silences libtiff and libjpeg, which write to the process's standard error beside the error they return."""
     with _STDERR, open(os.devnull, "wb") as nowhere:
         saved = os.dup(2)
         try:
@@ -149,8 +151,8 @@ def _quiet_stderr() -> Iterator[None]:
 def _is_deep(image: ImageFile.ImageFile) -> bool:
     # Only the decoder's arguments tell, and only until the image is loaded.
     arguments = [tile[3] for tile in image.tile]
-    if image.format == "PPM":
-        return any(isinstance(each, tuple) and each[-1] > 255 for each in arguments)  # the largest value
+    if image.format == "PPM" and any(isinstance(each, tuple) and each[-1] > 255 for each in arguments):
+        return True  # the last argument is the largest value
     return image.mode.startswith("I") or any(";16" in str(each) for each in arguments)
 
 
@@ -186,9 +188,11 @@ def _turn_upright(image: Image.Image) -> tuple[Image.Image, bytes | None, list[s
             entries = {tag: value for tag, value in found.get_ifd(directory).items() if tag != ExifTags.IFD.Interop}
             if entries:
                 kept[directory] = entries
-        return upright, kept.tobytes() if len(kept) else None, []
+        exif = kept.tobytes() if len(kept) else None
     except DAMAGE:
-        return image, None, ["unreadable EXIF dropped"]
+        return image, None, [_NO_EXIF]
+    # Pillow takes EXIF without a header that makes sense for empty.
+    return upright, exif, [_NO_EXIF] if image.info.get("exif") and not found else []
 
 
 def _dots_per_inch(image: Image.Image) -> tuple[float, float] | None:

@@ -1,0 +1,173 @@
+"""A trained network ready to use on anybody's images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import overload
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from maskdcpt.backbones import Backbone
+from maskdcpt.errors import UserError
+from maskdcpt.images import ImageT, from_tensor, read_image, to_pil, to_tensor
+from maskdcpt.pretraining import ClassificationDecoder, load_model
+
+BUNDLED = "default"
+"""The name that stands for the weights that come with the library."""
+
+
+class Restorer:
+    """Restores images and names what damaged them.
+
+    Args:
+        backbone: The network that restores. It is moved to the device and set to evaluation mode.
+        classifier: Reads the network's features; without it ``classify`` is an error.
+        device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; ``auto`` is CUDA where present, else the CPU.
+
+    Raises:
+        UserError: If there is no such device.
+    """
+
+    def __init__(
+        self, backbone: Backbone, classifier: ClassificationDecoder | None = None, device: str = "auto"
+    ) -> None:
+        self.device = find_device(device)
+        self.backbone = backbone.eval()
+        self.classifier = classifier.eval() if classifier is not None else None
+        for module in (self.backbone, self.classifier):
+            if module is not None:
+                module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path, device: str = "auto") -> Restorer:
+        """Loads weights.
+
+        Args:
+            path: A folder of weights, or of a training run, whose newest checkpoint counts. ``default`` is reserved
+                for weights that come with the library; this version has none.
+            device: As for the class.
+
+        Raises:
+            UserError: If weights are missing or damaged, or there is no such device.
+        """
+        if str(path) == BUNDLED:
+            raise UserError(
+                "no weights come with this version yet; name a folder of weights (model.safetensors and config.json) "
+                "or of a training run"
+            )
+        backbone, classifier = load_model(path)
+        return cls(backbone, classifier, device)
+
+    @overload
+    def restore(self, image: str | Path) -> Image.Image: ...
+
+    @overload
+    def restore(self, image: ImageT) -> ImageT: ...
+
+    def restore(self, image: str | Path | ImageT) -> Image.Image | ImageT:
+        """Restores an image of any size, in one pass over the whole of it.
+
+        Args:
+            image: A path or any form that ``maskdcpt.images.to_tensor`` takes.
+
+        Returns:
+            The restored image, of the same size and kind, type of values included; for a path an upright Pillow
+            image with the file's colour profile and EXIF in its ``info``.
+
+        Raises:
+            UserError: If it cannot be read, memory does not suffice, or the network's output is not finite.
+        """
+        if isinstance(image, str | Path):
+            picture = read_image(image)
+            with naming(image):
+                restored = to_pil(self._restore(picture.pixels))
+            restored.info.update(picture.metadata)
+            return restored
+        return from_tensor(self._restore(to_tensor(image)), image)
+
+    def classify(self, image: str | Path | ImageT) -> dict[str, float]:
+        """Names what has damaged an image.
+
+        Args:
+            image: As for ``restore``.
+
+        Returns:
+            Name of the type of damage to its probability, best first; they sum to 1.
+
+        Raises:
+            UserError: If the weights have no classifier, and as for ``restore``.
+        """
+        if isinstance(image, str | Path):
+            pixels = read_image(image).pixels
+            with naming(image):
+                return self._classify(pixels)
+        return self._classify(to_tensor(image))
+
+    def _restore(self, pixels: Tensor) -> Tensor:
+        with self._running(pixels) as x:
+            restored = self.backbone(x)
+        return _finite(restored[0]).clamp(0, 1)
+
+    def _classify(self, pixels: Tensor) -> dict[str, float]:
+        if self.classifier is None:
+            raise UserError("these weights have no classifier; pre-training makes one")
+        with self._running(pixels) as x:
+            logits = self.classifier(self.backbone.forward_features(x).stages)
+        probabilities = _finite(logits[0].cpu()).double().softmax(0)
+        order = probabilities.argsort(descending=True, stable=True)
+        return {self.classifier.classes[index]: probabilities[index].item() for index in order.tolist()}
+
+    @contextmanager
+    def _running(self, pixels: Tensor) -> Iterator[Tensor]:
+        # Makes the batch of one that the network reads. A tensor that leaves inference mode through an operation,
+        # as the clamped image does, is an ordinary one again.
+        try:
+            with torch.inference_mode():
+                yield pixels[None].to(self.device, memory_format=torch.channels_last)
+        except RuntimeError as error:
+            if not isinstance(error, torch.OutOfMemoryError) and "DefaultCPUAllocator" not in str(error):
+                raise
+            size = f"{pixels.shape[-1]} x {pixels.shape[-2]} pixels"
+            raise UserError(f"not enough memory on {self.device} for {size}; scale the image down or cut it") from None
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Puts the name of a file in front of the message of a ``UserError``."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def find_device(name: str) -> torch.device:
+    """The device of a name; see ``Restorer``.
+
+    Raises:
+        UserError: If it is no such name, or the machine has no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    present = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    match = re.fullmatch(rf"({'|'.join(present)})(?::(\d+))?", name)
+    if not match:
+        raise UserError(f"no device is called {name!r}; expected auto, cpu, cuda, cuda:N or mps")
+    if int(match[2] or 0) >= present[match[1]]:
+        found = ", ".join(f"{count} x {kind}" for kind, count in present.items() if count)
+        raise UserError(f"this machine has no device {name!r}; it has {found}")
+    return torch.device(name)
+
+
+def _finite(values: Tensor) -> Tensor:
+    if not values.isfinite().all():
+        raise UserError("the network's output is not finite; its weights are damaged, or do not suit the image")
+    return values

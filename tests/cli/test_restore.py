@@ -1,0 +1,190 @@
+"""``maskdcpt restore``: what is written, what is said, and what remains when something goes wrong."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+from PIL import Image
+
+from maskdcpt.images import read_image, write_image
+from maskdcpt.inference import Restorer
+
+# Runs the command in a process whose files may not grow beyond a size: writing then fails as on a full disk.
+FULL_DISK = """
+import resource, sys
+from maskdcpt.cli.main import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
+main(sys.argv[2:])
+"""
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder with a small and a large image, the latter in a folder below."""
+    generator = torch.Generator().manual_seed(0)
+    folder = tmp_path / "photos"
+    (folder / "trip").mkdir(parents=True)
+    write_image(torch.rand(3, 6, 8, generator=generator), folder / "a.png")
+    write_image(torch.rand(3, 90, 70, generator=generator), folder / "trip" / "b.png")
+    return folder
+
+
+def files(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def one_line(err):
+    """Asserts that standard error is a single line and no traceback, and returns it."""
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    assert "Traceback" not in err
+    return err.removesuffix("\n")
+
+
+def test_a_file_is_restored_at_its_size(command, tmp_path, weights, photos):
+    code, out, err = command("restore", photos / "a.png", tmp_path / "out.jpg", "--weights", weights)
+    assert (code, err) == (0, "")
+    assert re.fullmatch(rf"1 of 1 images restored in [\d.]+ s \([\d.]+ images/s\): {tmp_path}/out\.jpg\n", out)
+    assert read_image(tmp_path / "out.jpg").pixels.shape == (3, 6, 8)
+
+
+def test_a_folder_is_mirrored(command, tmp_path, weights, photos):
+    code, out, _ = command("restore", photos, tmp_path / "out", "--weights", weights, "--device", "cpu")
+    assert code == 0
+    assert files(tmp_path / "out") == files(photos)
+    assert read_image(tmp_path / "out" / "trip" / "b.png").pixels.shape == (3, 90, 70)
+    assert out.startswith("2 of 2 images restored in ")
+    assert out.endswith(f": {tmp_path / 'out'}\n")
+
+
+def test_notes_are_printed(command, tmp_path, weights, photos):
+    Image.new("LA", (5, 4)).save(photos / "a.png")
+    _, out, _ = command("restore", photos, tmp_path / "out", "--weights", weights)
+    assert out.splitlines()[:-1] == [
+        f"note: {photos / 'a.png'}: alpha channel dropped",
+        f"note: {photos / 'a.png'}: grey expanded to RGB",
+    ]
+
+
+def test_existing_files_need_force(command, tmp_path, weights, photos):
+    words = ("restore", photos, tmp_path / "out", "--weights", weights)
+    assert command(*words)[0] == 0
+    code, out, err = command(*words)
+    assert (code, out) == (2, "")
+    assert re.fullmatch(r"error: 2 of 2 files exist, .*out/a\.png the first; --force replaces them", one_line(err))
+    assert command(*words, "--force")[0] == 0
+
+
+def test_a_broken_file_in_a_folder_leaves_exit_code_1(command, tmp_path, weights, photos):
+    (photos / "broken.png").write_bytes((photos / "a.png").read_bytes()[:60])
+    (photos / "empty.jpg").touch()
+    code, out, err = command("restore", photos, tmp_path / "out", "--weights", weights)
+    assert code == 1
+    assert files(tmp_path / "out") == ["a.png", "trip/b.png"]
+    assert out.startswith("2 of 4 images restored in ")
+    reasons = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(reasons) == 2
+    assert reasons[0].startswith(f"error: {photos / 'broken.png'}: the image is damaged or cut short")
+    assert reasons[1].startswith(f"error: {photos / 'empty.jpg'}: the file is empty")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("cut.png", "the image is damaged or cut short"),
+        ("empty.png", r"the file is empty \(0 bytes\)"),
+        ("text.png", "not an image that can be read"),
+        ("none.png", "no such file or folder"),
+    ],
+)
+def test_a_bad_single_file_is_exit_code_2_and_one_line(command, tmp_path, weights, photos, source, message):
+    (tmp_path / "cut.png").write_bytes((photos / "trip" / "b.png").read_bytes()[:5000])
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("text\n" * 50)
+    before = sorted(tmp_path.rglob("*"))
+    code, out, err = command("restore", tmp_path / source, tmp_path / "new" / "out.png", "--weights", weights)
+    assert (code, out) == (2, "")
+    assert re.match(rf"error: {tmp_path / source}: {message}", one_line(err))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["photos/a.png", "out.png"], "no weights come with this version yet; name a folder"),
+        (["photos/a.png", "out.png", "--weights", "none"], "none: no such folder of weights"),
+        (["photos/a.png", "out.png", "--weights", "photos"], "photos: no weights here"),
+        (["photos/a.png", "out.png", "--weights", "WEIGHTS", "--device", "gpu"], "no device is called 'gpu'"),
+        (["photos/a.png", "out.xyz", "--weights", "WEIGHTS"], r"out\.xyz: the name of an image has to end in one of"),
+        (["photos/a.png", "photos/a.png", "--weights", "WEIGHTS", "--force"], "needs a file of its own"),
+        (["photos", "photos/out", "--weights", "WEIGHTS"], "need a folder apart from photos"),
+        (["photos/a.png", "photos/a.png/out.png", "--weights", "WEIGHTS"], "cannot be written"),
+        (["photos/a.png"], "missing from maskdcpt restore: OUT"),
+        (["photos/a.png", "out.png", "--wieghts", "WEIGHTS"], "perhaps you meant --weights DIR"),
+    ],
+)
+def test_wrong_words_are_exit_code_2_and_one_line(command, tmp_path, monkeypatch, weights, photos, words, message):
+    monkeypatch.chdir(tmp_path)
+    before = files(tmp_path)
+    code, out, err = command("restore", *(weights if word == "WEIGHTS" else word for word in words))
+    assert (code, out) == (2, "")
+    assert re.search(message, one_line(err))
+    assert files(tmp_path) == before
+
+
+def test_a_full_disk_stops_at_once_and_leaves_only_whole_files(tmp_path, weights, photos):
+    limit = 2000  # enough for the first image, not for the second
+    words = ["restore", str(photos), str(tmp_path / "out"), "--weights", str(weights)]
+    result = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(limit), *words], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "Traceback" not in result.stderr
+    *_, line = result.stderr.splitlines()
+    assert re.fullmatch(
+        r"error: .*out/trip/b\.png: cannot be written \(File too large\); 1 of 2 images were done", line
+    )
+    assert files(tmp_path / "out") == ["a.png"]
+    assert read_image(tmp_path / "out" / "a.png").pixels.shape == (3, 6, 8)
+
+
+def test_a_full_disk_leaves_the_old_file_as_it_was(tmp_path, weights, photos):
+    target = tmp_path / "out.png"
+    write_image(torch.zeros(3, 4, 4), target)
+    words = ["restore", str(photos / "trip" / "b.png"), str(target), "--weights", str(weights), "--force"]
+    result = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, "2000", *words], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert one_line(result.stderr) == f"error: {target}: cannot be written (File too large)"
+    assert torch.equal(read_image(target).pixels, torch.zeros(3, 4, 4))
+    assert files(tmp_path) == ["out.png", "photos/a.png", "photos/trip/b.png"]
+
+
+def test_an_interruption_keeps_what_is_done(command, tmp_path, monkeypatch, weights, photos):
+    restore = Restorer.restore
+
+    def interrupted_at_the_large_image(self, image):
+        if image.shape[-1] > 8:
+            raise KeyboardInterrupt
+        return restore(self, image)
+
+    monkeypatch.setattr(Restorer, "restore", interrupted_at_the_large_image)
+    code, _, err = command("restore", photos, tmp_path / "out", "--weights", weights)
+    assert code == 130
+    assert err.endswith("interrupted\n")
+    assert "Traceback" not in err
+    assert files(tmp_path / "out") == ["a.png"]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="file names are UTF-8 there")
+def test_file_names_of_any_bytes_are_shown(command, tmp_path, weights, photos):
+    odd = photos / b"caf\xe9.png".decode("utf-8", "surrogateescape")
+    Image.new("L", (4, 4)).save(odd)
+    code, out, _ = command("restore", photos, tmp_path / "out", "--weights", weights)
+    assert code == 0
+    assert "caf\\udce9.png: grey expanded to RGB" in out
+    assert (tmp_path / "out" / odd.name).exists()

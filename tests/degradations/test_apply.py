@@ -1,0 +1,137 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+
+from maskdcpt.degradations import CATALOGUE, GaussianNoise, Haze, apply
+from maskdcpt.errors import UserError
+
+MIDDLE = [entry.levels[len(entry.levels) // 2] for entry in CATALOGUE]
+ALL_LEVELS = [level for entry in CATALOGUE for level in entry.levels]
+each_type = pytest.mark.parametrize("level", MIDDLE, ids=CATALOGUE.names)
+
+
+@each_type
+def test_the_same_seed_gives_the_same_bytes_whatever_came_before(level, photos):
+    first = apply(photos[0], level, seed=3)
+    for other in MIDDLE:
+        apply(photos[1], other, seed=4)
+    np.random.seed(1)  # noqa: NPY002  (global state must not matter)
+    torch.manual_seed(1)
+    assert torch.equal(apply(photos[0], level, seed=3), first)
+
+
+@each_type
+def test_different_seeds_differ(level, photos):
+    results = [apply(photos[0], level, seed=seed) for seed in (0, 1, 2, -1)]
+    for index, one in enumerate(results):
+        assert not any(torch.equal(one, other) for other in results[:index])
+
+
+@each_type
+def test_threads_do_not_matter(level, photos):
+    alone = [apply(photos[0], level, seed=seed) for seed in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda seed: apply(photos[0], level, seed=seed), range(8)))
+    assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+def test_levels_do_not_share_their_random_numbers(photos):
+    grey = torch.full((3, 64, 64), 0.5)
+    weak = (apply(grey, GaussianNoise(5), seed=0) - grey).flatten()
+    strong = (apply(grey, GaussianNoise(10), seed=0) - grey).flatten()
+    assert abs(torch.corrcoef(torch.stack([weak, strong]))[0, 1]) < 0.05
+
+
+@each_type
+def test_global_random_state_is_left_alone(level, photos):
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    apply(photos[0], level)
+    assert np.array_equal(np.random.get_state()[1], before[0])  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), before[1])
+
+
+@each_type
+def test_the_input_is_not_changed(level, photos):
+    image = photos[0].clone()
+    apply(image, level)
+    assert torch.equal(image, photos[0])
+
+
+@each_type
+def test_only_gaussian_noise_is_not_rounded_to_8_bit(level, photos):
+    image = photos[0] * 0.9123
+    result = apply(image, level)
+    as_file = result.mul(255).round().byte().float() / 255
+    assert torch.equal(result, as_file) != isinstance(level, GaussianNoise)
+
+
+def test_rounding_happens_once_and_at_the_end(photos):
+    level = Haze(0.08, 0.9)
+    exact = level(photos[0], np.random.default_rng(0))
+    assert not torch.equal(exact, exact.mul(255).round() / 255)
+    assert exact.dtype == torch.float32
+
+
+@each_type
+def test_type_and_layout_of_the_input_do_not_matter(level, photos):
+    image = photos[0]
+    expected = apply(image, level)
+    flipped = image.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    assert torch.equal(apply(flipped, level), expected)
+    double = apply(image.double(), level)
+    assert double.dtype == torch.float64
+    assert torch.equal(double.float(), expected)
+    assert apply(image.half(), level).dtype == torch.float16
+    assert torch.equal(apply(image.clone().requires_grad_(), level), expected)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    level=st.sampled_from(ALL_LEVELS),
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    content=st.sampled_from(["noise", "black", "white"]),
+    seed=st.integers(-(2**40), 2**40),
+)
+def test_any_size_keeps_shape_type_and_range(level, height, width, content, seed):
+    image = {
+        "noise": lambda: torch.rand(3, height, width, generator=torch.Generator().manual_seed(0)),
+        "black": lambda: torch.zeros(3, height, width),
+        "white": lambda: torch.ones(3, height, width),
+    }[content]()
+    result = apply(image, level, seed)
+    assert result.shape == image.shape
+    assert result.dtype == torch.float32
+    assert result.isfinite().all()
+    assert 0 <= result.min() <= result.max() <= 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2000), (2000, 1), (5000, 3)])
+@pytest.mark.parametrize("entry", CATALOGUE, ids=CATALOGUE.names)
+def test_extreme_sizes(entry, size):
+    result = apply(torch.full((3, *size), 0.5), entry.levels[-1])
+    assert result.shape == (3, *size)
+    assert result.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (torch.rand(1, 8, 8), r"\(3, H, W\), not \(1, 8, 8\)"),
+        (torch.rand(2, 3, 8, 8), r"\(3, H, W\), not \(2, 3, 8, 8\)"),
+        (torch.rand(8, 8, 3), r"\(3, H, W\), not \(8, 8, 3\)"),
+        (torch.rand(3, 0, 8), r"\(3, H, W\), not \(3, 0, 8\)"),
+        (torch.zeros(3, 8, 8, dtype=torch.uint8), r"float in \[0, 1\], not torch.uint8"),
+        (torch.full((3, 8, 8), 128.0), r"values from 128 to 128; they must lie in \[0, 1\]"),
+        (torch.full((3, 8, 8), -0.01), r"must lie in \[0, 1\]"),
+        (torch.tensor([0.5, float("nan"), 0.5]).reshape(3, 1, 1), r"NaN; values must lie in \[0, 1\]"),
+        (torch.tensor([0.5, float("inf"), 0.5]).reshape(3, 1, 1), r"must lie in \[0, 1\]"),
+    ],
+)
+def test_wrong_images_are_refused_with_what_is_right(image, message):
+    with pytest.raises(UserError, match=message):
+        apply(image, GaussianNoise(10))

@@ -1,0 +1,169 @@
+import json
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from maskdcpt.degradations import CATALOGUE, Catalogue, Degradation, GaussianNoise, Haze, Level, apply, to_dict
+from maskdcpt.degradations.base import parameter
+from maskdcpt.errors import UserError
+
+each_entry = pytest.mark.parametrize("entry", CATALOGUE, ids=CATALOGUE.names)
+
+
+def psnr(image, reference):
+    return float(-10 * torch.log10((image - reference).square().mean()))
+
+
+def test_names_labels_and_numbers_of_levels():
+    assert {entry.name: (entry.label, len(entry.levels)) for entry in CATALOGUE} == {
+        "gaussian_noise": (0, 10),
+        "motion_blur": (2, 8),
+        "haze": (6, 35),
+        "rain_streak": (7, 12),
+        "low_light": (12, 8),
+    }
+
+
+def test_levels_are_the_grids_of_the_data_set():
+    def grid(name):
+        levels = CATALOGUE[name].levels
+        return [sorted({getattr(level, field.name) for level in levels}) for field in fields(levels[0])]
+
+    assert grid("gaussian_noise") == [[5, 10, 15, 20, 25, 30, 35, 40, 45, 50]]
+    assert grid("motion_blur") == [[5, 9, 13, 17, 21, 25, 29, 33]]
+    assert grid("haze") == [[0.04, 0.06, 0.08, 0.1, 0.12, 0.16, 0.2], [0.8, 0.85, 0.9, 0.95, 1]]
+    assert [len(values) for values in grid("rain_streak")] == [3, 4]
+    assert grid("low_light") == [[1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]]
+
+
+def test_no_two_entries_or_levels_are_alike():
+    for values in (CATALOGUE.names, [entry.label for entry in CATALOGUE], [entry.title for entry in CATALOGUE]):
+        assert len(set(values)) == len(CATALOGUE)
+    levels = [level for entry in CATALOGUE for level in entry.levels]
+    assert len(set(levels)) == len(levels)
+
+
+def test_the_noise_of_the_out_of_distribution_test_is_not_trained_on():
+    assert max(level.sigma for level in CATALOGUE["gaussian_noise"].levels) == 50
+
+
+@each_entry
+def test_every_parameter_is_explained(entry):
+    for kind in entry.kinds:
+        for field in fields(kind):
+            assert f"{field.name}: " in entry.unit
+
+
+def test_look_up():
+    assert CATALOGUE["haze"].name == "haze"
+    assert "haze" in CATALOGUE
+    assert CATALOGUE["haze"] in CATALOGUE
+    assert "fog" not in CATALOGUE
+    assert [entry.name for entry in CATALOGUE] == list(CATALOGUE.names)
+    assert "low_light" in repr(CATALOGUE)
+    with pytest.raises(UserError, match="unknown degradation 'hace'; did you mean 'haze'"):
+        CATALOGUE["hace"]
+
+
+def test_the_catalogue_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        CATALOGUE.names = ()
+    with pytest.raises(TypeError):
+        CATALOGUE["haze"] = CATALOGUE["low_light"]
+    with pytest.raises(AttributeError):
+        CATALOGUE["haze"].label = 3
+
+
+def test_a_level_knows_its_type_also_off_the_grid():
+    assert CATALOGUE.type_of(Haze(0.0123, 0.5)).label == 6
+    with pytest.raises(UserError, match="belongs to no degradation"):
+        Catalogue(CATALOGUE["haze"]).type_of(GaussianNoise(3))
+
+
+@dataclass(frozen=True)
+class Posterise(Level):
+    type_name: ClassVar[str] = "posterise"
+
+    bits: int = parameter(1, 8)
+
+    def degrade(self, image, rng):
+        assert image.flags.c_contiguous
+        steps = 2**self.bits - 1
+        return np.round(image * steps) / steps
+
+
+POSTERISE = Degradation(
+    name="posterise",
+    label=19,
+    title="Posterisation",
+    unit="bits: per channel",
+    levels=tuple(Posterise(bits) for bits in (6, 4, 2)),
+)
+
+
+def test_a_new_type_is_one_class_and_one_entry(photos):
+    catalogue = Catalogue(*CATALOGUE, POSTERISE)
+    level = catalogue["posterise"].levels[-1]
+    assert catalogue.type_of(level).label == 19
+    assert catalogue.from_dict(json.loads(json.dumps(to_dict(level)))) == level
+    assert to_dict(level) == {"type": "posterise", "bits": 2}
+    assert len(apply(photos[0], level).unique()) <= 4
+    assert torch.equal(apply(photos[0].mT, level), apply(photos[0].mT.contiguous(), level))
+    with pytest.raises(UserError, match=r"bits is 9, but must lie in \[1, 8\]"):
+        Posterise(9)
+    with pytest.raises(UserError, match=r"bits is 2\.5, but must be an integer"):
+        Posterise(2.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "haze"}, "name 'haze' occurs twice"),
+        ({"label": 6}, "label 6 occurs twice"),
+        ({"levels": (Haze(0.1, 1),)}, "level type 'haze' occurs twice"),
+    ],
+)
+def test_clashes_are_refused(changes, message):
+    values = {"name": "x", "label": 19, "title": "X", "unit": "", "levels": (Posterise(1),)} | changes
+    with pytest.raises(ValueError, match=message):
+        Catalogue(*CATALOGUE, Degradation(**values))
+
+
+@pytest.fixture(scope="module")
+def scores(photos):
+    """Mean PSNR of each level over photos and seeds."""
+    return {
+        level: np.mean([psnr(apply(photo, level, seed), photo) for photo in photos for seed in range(6)])
+        for entry in CATALOGUE
+        for level in entry.levels
+    }
+
+
+@each_entry
+def test_a_stronger_level_has_a_lower_psnr(entry, scores):
+    for field in fields(entry.levels[0]):
+        values = sorted({getattr(level, field.name) for level in entry.levels})
+        means = [np.mean([scores[lv] for lv in entry.levels if getattr(lv, field.name) == value]) for value in values]
+        assert len(means) > 2
+        assert np.all(np.diff(means) < 0), (field.name, means)
+
+
+@each_entry
+def test_levels_span_a_useful_range(entry, scores):
+    weakest, strongest = (pick(scores[level] for level in entry.levels) for pick in (max, min))
+    assert 15 < weakest < 36
+    assert 6 < strongest < 25
+    assert weakest - strongest > 5
+
+
+@each_entry
+def test_something_of_the_picture_is_always_left(entry, photos):
+    for level in entry.levels:
+        for seed, photo in enumerate(photos):
+            result = apply(photo, level, seed)
+            assert ((result > 3 / 255) & (result < 250 / 255)).float().mean() > 0.25, level
+            pair = torch.stack([result.mean(0).flatten(), photo.mean(0).flatten()])
+            assert torch.corrcoef(pair)[0, 1] > 0.2, level
