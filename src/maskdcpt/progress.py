@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 
-def progress_bar(*, total: int, title: str, unit: str, done: int = 0) -> tqdm[Any]:
+def progress_bar(*, total: int, title: str, unit: str, done: int = 0, show: bool = True) -> tqdm[Any]:
     """Makes a bar on standard error; in a file or a pipe it reports every ten seconds instead of redrawing itself.
 
     Args:
@@ -16,6 +16,7 @@ def progress_bar(*, total: int, title: str, unit: str, done: int = 0) -> tqdm[An
         title: What is going on.
         unit: What one unit is called.
         done: Units done before.
+        show: Whether to show anything.
     """
     interactive = sys.stderr.isatty()
     return tqdm(
@@ -26,4 +27,5 @@ def progress_bar(*, total: int, title: str, unit: str, done: int = 0) -> tqdm[An
         dynamic_ncols=interactive,
         mininterval=0.2 if interactive else 10,
         maxinterval=10,
+        disable=not show,
     )

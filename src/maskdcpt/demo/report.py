@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from maskdcpt.data import sample_photo
@@ -13,6 +14,8 @@ from maskdcpt.degradations import CATALOGUE
 from maskdcpt.demo.run import PRETRAINED, SCRATCH, SIDE, DemoResult
 from maskdcpt.evaluation import INPUT, Row, Summary, summarise, types_of
 from maskdcpt.images import read_image
+from maskdcpt.masking import VisibleMask, hide
+from maskdcpt.pretraining import load_model
 from maskdcpt.reports import Curve, Picture, Strip, picture, plot, run_curves, write_page
 from maskdcpt.training import read_metrics
 
@@ -59,6 +62,7 @@ def write_demo_report(result: DemoResult, path: Path) -> Path:
         pretraining_plots=run_curves(
             {"pre-training": result.pretraining}, ["reconstruction", "classification", "accuracy"]
         ),
+        masked=_masked(result),
         comparison=_comparison(result),
         strips=_strips(result),
         confusion=_confusion(rows),
@@ -93,6 +97,23 @@ def _comparison(result: DemoResult) -> Picture:
         y="mean absolute error",
         log=True,
     )
+
+
+def _masked(result: DemoResult) -> Strip:
+    # The middle of a photo, a whole number of patches, through the network as it was pre-trained.
+    name, patch, cells = "chelsea", 16, 18
+    damaged = _centre(read_image(result.damaged / f"{name}-gaussian_noise.png").pixels, patch * cells)
+    grid = (damaged.shape[-2] // patch, damaged.shape[-1] // patch)
+    mask = VisibleMask.random(1, grid, generator=torch.Generator().manual_seed(0))
+    network, _ = load_model(result.pretraining)
+    with torch.inference_mode():
+        rebuilt = network(damaged[None], mask=mask)[0]
+    images = {
+        "what it is shown": hide(damaged[None], mask)[0],
+        "what it makes of that": rebuilt,
+        "what it should have been": _centre(sample_photo(name), patch * cells),
+    }
+    return Strip("The network at the end of pre-training", [picture(*item) for item in images.items()])
 
 
 def _strips(result: DemoResult) -> list[Strip]:

@@ -6,11 +6,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from maskdcpt.errors import UserError
 from maskdcpt.images import format_of, list_images, read_image, write_image
 from maskdcpt.inference.restorer import Restorer, naming
+from maskdcpt.progress import progress_bar
 
 
 @dataclass(frozen=True)
@@ -53,20 +52,20 @@ def restore_files(
     written: list[Path] = []
     failures: list[str] = []
     notes: list[str] = []
-    hidden = not (progress and source.is_dir())
-    for original, restored in tqdm(
-        pairs, desc="restoring", unit="image", dynamic_ncols=True, leave=False, disable=hidden
-    ):
-        try:
-            notes += _restore_file(restorer, original, restored)
-            written.append(restored)
-        except UserError as error:
-            if not source.is_dir():
-                raise
-            failures.append(str(error))
-        except OSError as error:
-            done = f"; {len(written)} of {len(pairs)} images were done" if source.is_dir() else ""
-            raise UserError(f"{restored}: cannot be written ({error.strerror}){done}") from None
+    bar = progress_bar(total=len(pairs), title="restoring", unit="image", show=progress and source.is_dir())
+    with bar:
+        for original, restored in pairs:
+            try:
+                notes += _restore_file(restorer, original, restored)
+                written.append(restored)
+            except UserError as error:
+                if not source.is_dir():
+                    raise
+                failures.append(str(error))
+            except OSError as error:
+                done = f"; {len(written)} of {len(pairs)} images were done" if source.is_dir() else ""
+                raise UserError(f"{restored}: cannot be written ({error.strerror}){done}") from None
+            bar.update()
     return BatchReport(tuple(written), tuple(failures), tuple(notes), time.perf_counter() - start)
 
 

@@ -3,7 +3,6 @@
 from maskdcpt.pretraining.classify import ClassificationDecoder, ClassifierConfig
 from maskdcpt.pretraining.losses import focal_loss
 from maskdcpt.pretraining.model import Outputs, PretrainingModel, RestorationModel
-from maskdcpt.pretraining.reconstruct import ReconstructionDecoder
 from maskdcpt.pretraining.weights import load_model, save_model
 
 __all__ = [
@@ -11,7 +10,6 @@ __all__ = [
     "ClassifierConfig",
     "Outputs",
     "PretrainingModel",
-    "ReconstructionDecoder",
     "RestorationModel",
     "focal_loss",
     "load_model",

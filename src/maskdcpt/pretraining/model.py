@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -10,7 +9,6 @@ from torch import Tensor, nn
 from maskdcpt.backbones import Backbone
 from maskdcpt.masking import VisibleMask
 from maskdcpt.pretraining.classify import ClassificationDecoder
-from maskdcpt.pretraining.reconstruct import ReconstructionDecoder
 
 
 class Outputs(NamedTuple):
@@ -25,6 +23,10 @@ class Outputs(NamedTuple):
 class PretrainingModel(nn.Module):
     """MaskDCPT: one masked forward pass, from whose features two decoders name the damage and rebuild the image.
 
+    The reconstruction decoder is the backbone's own head, as in the published networks, so that its weights too go on
+    into fine-tuning. Unlike there it corrects the visible input instead of replacing it, which is its role ever after;
+    hidden patches come out zero, and their share of the L1 loss has no gradient.
+
     Args:
         backbone: The network to pre-train.
         classifier: Reads its stage features.
@@ -34,17 +36,11 @@ class PretrainingModel(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.classifier = classifier
-        self.reconstruction = ReconstructionDecoder(backbone.feature_info[0].channels)
-
-    def decoder_parameters(self) -> Iterator[nn.Parameter]:
-        """The parameters of the two decoders."""
-        yield from self.classifier.parameters()
-        yield from self.reconstruction.parameters()
 
     def forward(self, damaged: Tensor, mask: VisibleMask) -> Outputs:
         """Runs the masked network on damaged images (N, 3, H, W)."""
         features = self.backbone.forward_features(damaged, mask)
-        image = self.reconstruction(features.last, (damaged.shape[-2], damaged.shape[-1]))
+        image = self.backbone.forward_head(features, damaged, mask)
         return Outputs(image, self.classifier(features.stages, mask))
 
 

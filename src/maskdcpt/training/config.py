@@ -42,7 +42,7 @@ class TrainConfig:
     lr: float = 1e-3
     """Peak learning rate of the backbone."""
     decoder_lr: float = 1e-3
-    """Peak learning rate of the decoders."""
+    """Peak learning rate of the classification decoder."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """Course of the learning rate after the warm-up: down to ``final_lr`` of its peak along a cosine, or level."""
     final_lr: float = 1e-3
@@ -54,7 +54,7 @@ class TrainConfig:
     weight_decay: float = 0.0
     """AdamW's decoupled weight decay."""
     clip: float = 1.0
-    """Largest norm of the gradient of the backbone, and of the decoders; longer ones are scaled down to it."""
+    """Largest norm of the gradient of the backbone, and of the classifier; longer ones are scaled down to it."""
     ema: float = 0.999
     """Decay of the running mean of the weights, which is what is saved and used; it warms up over the first steps."""
     seed: int = 0

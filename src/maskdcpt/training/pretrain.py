@@ -42,7 +42,7 @@ def pretrain(config: PretrainConfig, folder: Path) -> Path:
         model = _build(config)
         groups = [
             {"params": list(model.backbone.parameters()), "peak_lr": config.train.lr},
-            {"params": list(model.decoder_parameters()), "peak_lr": config.train.decoder_lr},
+            {"params": list(model.classifier.parameters()), "peak_lr": config.train.decoder_lr},
         ]
         trainer = Trainer(run, config.train, model, groups, title="pre-training")
         batches = training_batches(
