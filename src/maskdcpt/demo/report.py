@@ -95,7 +95,6 @@ def _comparison(result: DemoResult) -> Picture:
         curves,
         x="total steps",
         y="mean absolute error",
-        log=True,
     )
 
 

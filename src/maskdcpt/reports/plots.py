@@ -25,7 +25,7 @@ class Curve(NamedTuple):
     """How much."""
 
 
-def plot(caption: str, curves: Sequence[Curve], *, x: str, y: str, log: bool = False) -> Picture:
+def plot(caption: str, curves: Sequence[Curve], *, x: str, y: str) -> Picture:
     """Draws curves into one plot.
 
     Args:
@@ -33,7 +33,6 @@ def plot(caption: str, curves: Sequence[Curve], *, x: str, y: str, log: bool = F
         curves: At most four.
         x: Title of the horizontal axis, with unit.
         y: Title of the vertical axis, with unit.
-        log: Whether the vertical axis is logarithmic.
     """
     with matplotlib.rc_context({"svg.fonttype": "none", "font.family": "sans-serif", "svg.hashsalt": "maskdcpt"}):
         figure = Figure(figsize=(5.2, 3.0), layout="constrained")
@@ -42,8 +41,7 @@ def plot(caption: str, curves: Sequence[Curve], *, x: str, y: str, log: bool = F
             axes.plot(curve.x, curve.y, label=curve.label, color=colour, linewidth=1.6)
         axes.set_xlabel(x)
         axes.set_ylabel(y)
-        axes.set_yscale("log" if log else "linear")
-        axes.grid(alpha=0.25, which="both")
+        axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         if len(curves) > 1:
             axes.legend(frameon=False)

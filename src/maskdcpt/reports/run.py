@@ -36,7 +36,7 @@ def run_curves(runs: dict[str, Path], terms: Sequence[str]) -> list[Picture]:
         ]
         present = [curve for curve in curves if curve.x]
         if present:
-            plots.append(plot(term.capitalize(), present, x="step", y=TERMS[term], log=term != "accuracy"))
+            plots.append(plot(term.capitalize(), present, x="step", y=TERMS[term]))
     return plots
 
 

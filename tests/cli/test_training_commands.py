@@ -1,0 +1,59 @@
+"""The command line of training and evaluation: what is refused, and how."""
+
+import pytest
+
+from maskdcpt.config import from_dict, read_toml
+from maskdcpt.recipes import find_recipe, presets
+from maskdcpt.training import FinetuneConfig, PretrainConfig
+
+
+@pytest.mark.parametrize("kind", ["pretrain", "finetune"])
+def test_presets_are_valid_and_go_together(kind):
+    config = {"pretrain": PretrainConfig, "finetune": FinetuneConfig}[kind]
+    assert presets("pretrain") == presets("finetune")
+    for name in presets(kind):
+        path = find_recipe(kind, name)
+        recipe = from_dict(config, read_toml(path), where=name)
+        assert (
+            recipe.backbone == from_dict(PretrainConfig, read_toml(find_recipe("pretrain", name)), where=name).backbone
+        )
+        assert path.read_text().startswith("#")
+        assert f"maskdcpt {kind} {name}" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["pretrain", "smal", "--run-dir", "RUN"], "did you mean 'small'"),
+        (["pretrain", "missing.toml", "--run-dir", "RUN"], "missing.toml: no such recipe file"),
+        (["pretrain", "small", "--run-dir", "RUN", "--train.stepz", "3"], "--train.steps"),
+        (["pretrain", "small", "--run-dir", "RUN", "--train.steps", "many"], "--train.steps"),
+        (["pretrain", "small", "--run-dir", "RUN", "--train.steps", "0"], "train.steps is 0"),
+        (["pretrain", "small"], "--run-dir"),
+        (["pretrain", "small", "--run-dir", "RUN", "--data", "nowhere"], "nowhere"),
+        (["pretrain", "small", "--run-dir", "RUN", "--data", "EMPTY"], "EMPTY"),
+        (["pretrain", "small", "--run-dir", "RUN", "--data.types", "hazze"], "did you mean 'haze'"),
+        (["finetune", "small", "--run-dir", "RUN", "--init", "nowhere"], "nowhere: no such folder of weights"),
+        (["finetune", "small", "--run-dir", "RUN", "--init", "EMPTY"], "no weights here"),
+        (["evaluate", "--weights", "nowhere", "--out", "OUT"], "nowhere: no such folder of weights"),
+        (["evaluate", "--weights", "nowhere", "--out", "OUT", "--protocol", "5d"], "no protocol is called '5d'"),
+        (["demo", "--preset", "tiny", "--out", "OUT"], "no pretrain recipe is called 'tiny'"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(command, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "EMPTY").mkdir()
+    code, _, err = command(*words)
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1, err
+    assert err.startswith("error: ")
+    assert message in err
+    assert [path.name for path in tmp_path.iterdir()] == ["EMPTY"]
+
+
+def test_an_unknown_key_in_a_recipe_names_the_nearest(command, tmp_path):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("[train]\nstepz = 3\n")
+    code, _, err = command("pretrain", str(recipe), "--run-dir", str(tmp_path / "run"))
+    assert code == 2
+    assert err.strip() == f"error: {recipe}: no setting is called 'train.stepz'; did you mean 'steps'?"

@@ -1,0 +1,83 @@
+"""The demo, whole, on a recipe that takes seconds."""
+
+import base64
+import re
+
+import pytest
+
+from maskdcpt import recipes
+from maskdcpt.demo import run as demo_run
+from maskdcpt.demo import run_demo, write_demo_report
+from maskdcpt.evaluation import Protocol
+from maskdcpt.training import read_metrics
+
+RECIPE = """
+[backbone]
+name = "nafnet"
+width = 4
+encoder_blocks = [1, 1]
+middle_blocks = 1
+decoder_blocks = [1, 1]
+[data]
+crop = 32
+workers = 0
+[train]
+steps = {steps}
+batch = 2
+log_every = 1
+checkpoint_every = 2
+device = "cpu"
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """Makes `tiny` the name of a recipe, and the measurement short."""
+    for kind, steps in (("pretrain", 3), ("finetune", 4)):
+        (tmp_path / f"{kind}-tiny.toml").write_text(RECIPE.format(steps=steps))
+    monkeypatch.setattr(recipes, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(demo_run, "find_protocol", lambda _: Protocol("quick", 1, (("haze", 3), ("low_light", 2))))
+    monkeypatch.setattr(demo_run, "SIDE", 48)
+
+
+@pytest.fixture
+def result(tiny, tmp_path):
+    lines = []
+    made = run_demo(tmp_path / "out", "tiny", None, say=lines.append)
+    assert [line[:3] for line in lines] == ["1/5", "2/5", "3/5", "4/5", "5/5"]
+    return made
+
+
+@pytest.mark.slow
+def test_both_arms_take_the_same_steps_and_are_measured_on_the_same_cases(result):
+    steps = {run.name: read_metrics(run)[-1]["step"] for run in (result.pretraining, result.finetuning, result.scratch)}
+    assert steps == {"pretrain": 3, "finetune": 4, "scratch": 7}
+    cases = {
+        arm: {(r.image, r.type, r.level) for r in result.rows if r.arm == arm} for arm in ("input", "from scratch")
+    }
+    assert cases["input"] == cases["from scratch"]
+    assert len(result.rows) == 3 * 2 * 9
+    assert len(list(result.restored.glob("*.png"))) == len(list(result.damaged.glob("*.png"))) == 15
+
+
+@pytest.mark.slow
+def test_the_page_is_whole_and_tells_what_was_measured(result, tmp_path):
+    page = write_demo_report(result, tmp_path / "report.html").read_text()
+    assert not re.search(r'(src|href)="(?!data:)', page), "everything lies inside the file"
+    assert "<script" not in page
+    assert 'name="viewport"' in page
+    pictures = re.findall(r'src="data:image/(?:webp|svg\+xml);base64,([^"]+)"', page)
+    assert len(pictures) == 5 * 3 + 3 + 1 + 3
+    assert all(base64.b64decode(picture, validate=True) for picture in pictures)
+    mean = sum(row.psnr for row in result.rows if row.arm == "pre-trained") / 18
+    assert f"{mean:.2f}" in page
+    for title in ("Haze", "Low light", "from scratch", "pre-trained"):
+        assert title in page
+
+
+@pytest.mark.slow
+def test_a_second_run_finds_everything_done(result, tiny, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("model.safetensors")}
+    again = run_demo(tmp_path / "out", "tiny", None, say=lambda _: None)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("model.safetensors")} == before
+    assert again.rows == result.rows

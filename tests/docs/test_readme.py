@@ -1,0 +1,93 @@
+"""What the README tells people to type does what it says."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from maskdcpt.data.procedural import procedural_image
+from maskdcpt.images import read_image, write_image
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"<!-- run -->\n```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+COMMANDS = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()]
+PYTHON = [block for kind, block in BLOCKS if kind == "python"]
+
+# Appended to the commands that train, which otherwise take minutes.
+QUICK = "--train.steps 2 --train.batch 2 --data.crop 32 --data.workers 0 --train.device cpu"
+
+
+@pytest.fixture
+def desk(tmp_path, weights):
+    """A folder with everything the README speaks of."""
+    shutil.copytree(weights, tmp_path / "demo-out" / "finetune")
+    write_image(procedural_image(0, (40, 60)), tmp_path / "photo.jpg")
+    for folder in ("photos", "clean-images", "test-images"):
+        (tmp_path / folder).mkdir()
+        for seed in range(2):
+            write_image(procedural_image(seed, (40, 48)), tmp_path / folder / f"{seed}.png")
+    return tmp_path
+
+
+def run(line: str, folder: Path) -> subprocess.CompletedProcess:
+    program, *words = shlex.split(line)
+    assert program == "maskdcpt"
+    if words[0] in ("pretrain", "finetune"):
+        words += QUICK.split()
+    command = [sys.executable, "-m", "maskdcpt", *words]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_every_command_runs(desk):
+    assert len(COMMANDS) >= 6
+    for line in COMMANDS:
+        result = run(line, desk)
+        assert result.returncode == 0, f"{line}\n{result.stdout}\n{result.stderr}"
+    assert read_image(desk / "restored.jpg").pixels.shape == read_image(desk / "photo.jpg").pixels.shape
+    assert sorted(path.name for path in (desk / "restored-photos").iterdir()) == ["0.png", "1.png"]
+    for name in ("config.toml", "environment.json", "metrics.jsonl", "tensorboard", "checkpoints", "report.html"):
+        assert (desk / "runs" / "finetune" / name).exists(), name
+    assert len((desk / "runs" / "evaluation" / "rows.csv").read_text().splitlines()) == 1 + 2 * 15 * 2
+
+
+def test_the_python_example_runs(desk, monkeypatch, capsys):
+    monkeypatch.chdir(desk)
+    assert len(PYTHON) == 1
+    names: dict = {}
+    exec(PYTHON[0], names)
+    assert names["restored"].shape == names["images"].shape
+    assert (desk / "restored-again.jpg").is_file()
+    assert "Haze(" in capsys.readouterr().out
+
+
+def test_the_two_commands_exist():
+    for target in ("demo", "test"):
+        result = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+        assert f"make {target}" in README
+
+
+def test_sections_stand_in_the_order_people_need_them():
+    places = [
+        README.index(text)
+        for text in ("docs/images/demo.webp", "make demo", "## Restore your photo", "## Pre-train", "## Python")
+    ]
+    assert places == sorted(places)
+
+
+def test_files_the_readme_points_to_exist():
+    for target in re.findall(r"\]\(((?!http)[^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_nothing_shown_is_left_out_of_the_test():
+    shown = [line for block in re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL) for line in block.splitlines()]
+    assert {line for line in shown if line.startswith("maskdcpt")} == set(COMMANDS)
