@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -129,3 +131,11 @@ def test_central_crops():
 def test_settings_that_cannot_be_are_refused(wrong, message):
     with pytest.raises(UserError, match=message):
         DataConfig(**wrong)
+
+
+def test_samples_travel_to_worker_processes_that_start_afresh():
+    for images in (EmbeddedImages("train"), CentralCrops(EmbeddedImages("test"), 64)):
+        samples = DegradedCrops(images, CONFIG, seed=1)
+        before = samples[1]
+        copied = pickle.loads(pickle.dumps(samples))
+        assert all(torch.equal(a, b) for a, b in zip(copied[1], before, strict=True))
