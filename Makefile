@@ -4,7 +4,6 @@
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-DEMO   ?= demo-out
 PRESET ?= small
 JOBS   ?= 2
 
@@ -17,7 +16,7 @@ help:
 	@echo "make clean   remove the virtual environment and caches"
 
 demo: $(READY)
-	$(BIN)/maskdcpt demo --out $(DEMO) --preset $(PRESET)
+	$(BIN)/maskdcpt demo --preset $(PRESET)
 
 test: lint
 	$(BIN)/pytest -n $(JOBS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -18,3 +19,22 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     known = list(choices)
     close = get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+
+
+def require(name: str, value: float, low: float, high: float) -> None:
+    """Refuses a number that is no number or not in [low, high].
+
+    Raises:
+        UserError: Naming the setting, its value and the range.
+    """
+    if not low <= value <= high:
+        raise UserError(f"{name} is {value:g}; it lies in [{low:g}, {high:g}]")
+
+
+@contextmanager
+def naming(name: object) -> Iterator[None]:
+    """Puts the name of what went wrong, such as a file, in front of the message of a ``UserError``."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     An error in the block leaves ``path`` as it was and removes the temporary file. The temporary name keeps the
     suffix, so that libraries which choose a format by it choose the same.
     """
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = _temporary(path)
     try:
         yield temporary
         _sync(temporary)
@@ -48,7 +49,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
     Files inside must have been synced by ``write_bytes``. ``path`` must not exist yet.
     """
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = _temporary(path)
     try:
         temporary.mkdir(parents=True)
         yield temporary
@@ -78,6 +79,11 @@ def sole_owner(path: Path) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
+
+
+def _temporary(path: Path) -> Path:
+    # Short, so that a name of the greatest length the disk allows can still be written.
+    return path.with_name(f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(4)}{path.suffix[:8]}")
 
 
 def _sync(path: Path) -> None:

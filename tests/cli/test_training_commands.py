@@ -1,6 +1,7 @@
 """The command line of training and evaluation: what is refused, and how."""
 
 import pytest
+import torch
 
 from maskdcpt.config import from_dict, read_toml
 from maskdcpt.recipes import find_recipe, presets
@@ -30,6 +31,12 @@ def test_presets_are_valid_and_go_together(kind):
         (["pretrain", "small", "--run-dir", "RUN", "--train.steps", "many"], "--train.steps"),
         (["pretrain", "small", "--run-dir", "RUN", "--train.steps", "0"], "train.steps is 0"),
         (["pretrain", "small"], "--run-dir"),
+        (["pretrain", "--run-dir", "RUN", "smoke"], "the recipe comes first"),
+        (["pretrain", "small", "--run-dir", "RUN", "--train.device", "mps"], "this machine has no device 'mps'"),
+        (["pretrain", "small", "--run-dir", "RUN", "--train.lr", "nan"], "train.lr is nan"),
+        (["pretrain", "small", "--run-dir", "RUN", "--mask.ratio", "2"], "mask.ratio is 2"),
+        (["pretrain", "small", "--run-dir", "RUN", "--mask.patch", "8"], "stride, 16"),
+        (["pretrain", "small", "--run-dir", "RUN", "--backbone.decoder-blocks", "1", "1", "1", "-1"], "no negative"),
         (["pretrain", "small", "--run-dir", "RUN", "--data", "nowhere"], "nowhere"),
         (["pretrain", "small", "--run-dir", "RUN", "--data", "EMPTY"], "EMPTY"),
         (["pretrain", "small", "--run-dir", "RUN", "--data.types", "hazze"], "did you mean 'haze'"),
@@ -42,6 +49,7 @@ def test_presets_are_valid_and_go_together(kind):
 )
 def test_bad_input_is_one_line_and_leaves_nothing(command, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     (tmp_path / "EMPTY").mkdir()
     code, _, err = command(*words)
     assert code == 2

@@ -103,7 +103,7 @@ def test_cache_returns_what_it_was_given_and_forgets_the_oldest():
             return super().__getitem__(index)
 
     images = Counted()
-    cache = CachedImages(images, size=1)
+    cache = CachedImages(images, limit=3 * 50 * 90 + 1)
     assert torch.equal(cache[0], Ramp()[0])
     assert torch.equal(cache[0], Ramp()[0])
     assert torch.equal(cache[1], Ramp()[1])

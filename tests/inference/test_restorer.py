@@ -155,7 +155,7 @@ def test_auto_is_a_device_that_works(weights):
 
 
 def test_default_weights_are_announced_as_missing():
-    with pytest.raises(UserError, match=r"no weights come with this version yet; name a folder of weights"):
+    with pytest.raises(UserError, match=r"no weights come with this version yet; name those of a training run"):
         Restorer.from_pretrained("default")
 
 

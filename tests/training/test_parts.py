@@ -44,7 +44,20 @@ def test_rows_of_repeated_steps_and_cut_off_lines_are_dropped(tmp_path):
     assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n{"step": 2}\n'
 
 
-@pytest.mark.parametrize("wrong", [{"steps": 0}, {"batch": 0}, {"ema": 1.0}, {"lr": 0.0}, {"clip": -1.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": 0},
+        {"batch": 0},
+        {"ema": 1.0},
+        {"lr": 0.0},
+        {"clip": -1.0},
+        {"lr": math.nan},
+        {"betas": (2.0, 0.9)},
+        {"weight_decay": -1.0},
+        {"warmup": -1},
+    ],
+)
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(UserError, match="train"):
         TrainConfig(**wrong)

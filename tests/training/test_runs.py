@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import shutil
+import sys
 from itertools import islice
 
 import pytest
@@ -9,9 +11,10 @@ import torch
 from safetensors.torch import load_file
 
 from maskdcpt.backbones import load_backbone
+from maskdcpt.config import from_dict, read_toml
 from maskdcpt.errors import UserError
 from maskdcpt.pretraining import load_model
-from maskdcpt.training import finetune, pretrain, read_metrics
+from maskdcpt.training import PretrainConfig, finetune, pretrain, read_metrics
 from maskdcpt.training.checkpoint import checkpoints, load_state
 
 
@@ -36,8 +39,6 @@ def interrupt_after(monkeypatch, module, batches):
 
 @pytest.fixture
 def pretrain_module():
-    import sys
-
     return sys.modules["maskdcpt.training.pretrain"]
 
 
@@ -161,8 +162,69 @@ def test_the_backbone_of_the_weights_wins_over_the_recipe(pretraining, finetunin
 def test_other_settings_on_the_same_folder_are_refused(pretraining, tmp_path):
     pretrain(pretraining, tmp_path / "run")
     changed = dataclasses.replace(pretraining, train=dataclasses.replace(pretraining.train, lr=0.5))
-    with pytest.raises(UserError, match=r"started with `lr = 0.003`, and now it is `lr = 0.5`"):
+    with pytest.raises(UserError, match=r"started with train.lr = 0.003, and now it is 0.5"):
         pretrain(changed, tmp_path / "run")
+
+
+def test_a_run_interrupted_as_it_began_can_begin_again(pretraining, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in (".lock", "images.txt", "environment.json", ".writing-123-abc.toml"):
+        (run / name).write_text("half")
+    pretrain(pretraining, run)
+    assert not list(run.glob(".writing-*"))
+
+
+def test_other_images_than_the_run_began_with_are_refused(pretraining, images, tmp_path):
+    pretrain(pretraining, tmp_path / "run")
+    (images / "0.png").rename(images / "9.png")
+    with pytest.raises(UserError, match=r"training images have changed .*1 added, 1 gone"):
+        pretrain(pretraining, tmp_path / "run")
+
+
+def test_a_run_may_resume_with_another_number_of_workers(pretraining, tmp_path):
+    first = pretrain(pretraining, tmp_path / "run")
+    more = dataclasses.replace(pretraining, data=dataclasses.replace(pretraining.data, workers=2))
+    assert pretrain(more, tmp_path / "run") == first
+
+
+def test_a_damaged_state_is_named_with_the_way_on(pretraining, tmp_path):
+    newest = pretrain(pretraining, tmp_path / "run")
+    expected = (newest / "model.safetensors").read_bytes()
+    state = (newest / "state.pt").read_bytes()
+    (newest / "state.pt").write_bytes(state[: len(state) // 2])
+    with pytest.raises(UserError, match=r"state.pt: damaged; remove .*step-00000006"):
+        pretrain(pretraining, tmp_path / "run")
+    shutil.rmtree(newest)
+    assert (pretrain(pretraining, tmp_path / "run") / "model.safetensors").read_bytes() == expected
+
+
+def test_a_checkpoint_says_how_it_was_trained(pretraining, tmp_path):
+    newest = pretrain(pretraining, tmp_path / "run")
+    assert from_dict(PretrainConfig, read_toml(newest / "config.toml"), where="test") == pretraining
+
+
+def test_finetuning_resumes_without_the_weights_it_began_with(pretraining, finetuning, tmp_path):
+    start = pretrain(pretraining, tmp_path / "pretrain")
+    config = dataclasses.replace(finetuning, init=str(start))
+    first = finetune(config, tmp_path / "run")
+    shutil.rmtree(start)
+    assert finetune(config, tmp_path / "run") == first
+
+
+def test_pretraining_and_finetuning_never_show_the_same_samples(pretraining, finetuning, tmp_path, monkeypatch):
+    seeds = []
+    for name in ("pretrain", "finetune"):
+        module = sys.modules[f"maskdcpt.training.{name}"]
+        whole = module.training_batches
+        monkeypatch.setattr(
+            module,
+            "training_batches",
+            lambda *args, whole=whole, **kwargs: seeds.append(kwargs["seed"]) or whole(*args, **kwargs),
+        )
+    pretrain(pretraining, tmp_path / "a")
+    finetune(finetuning, tmp_path / "b")
+    assert len(seeds) == len(set(seeds)) == 2
 
 
 def test_folders_that_are_no_run_are_refused(pretraining, tmp_path):
@@ -205,6 +267,9 @@ def test_a_broken_image_is_named_in_one_line(pretraining, images, tmp_path):
 def test_a_crop_that_is_no_whole_number_of_patches_is_refused(pretraining, tmp_path):
     mask = dataclasses.replace(pretraining.mask, patch=12)
     with pytest.raises(UserError, match="whole number of patches"):
+        pretrain(dataclasses.replace(pretraining, mask=mask), tmp_path / "run")
+    mask = dataclasses.replace(pretraining.mask, patch=2)
+    with pytest.raises(UserError, match="multiple of the network's stride, 4"):
         pretrain(dataclasses.replace(pretraining, mask=mask), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

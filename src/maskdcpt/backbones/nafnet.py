@@ -35,10 +35,12 @@ class NAFNetConfig:
 
     def __post_init__(self) -> None:
         levels = len(self.encoder_blocks)
-        if self.width < 1 or levels < 1 or len(self.decoder_blocks) != levels:
+        blocks = (*self.encoder_blocks, self.middle_blocks, *self.decoder_blocks)
+        if self.width < 1 or levels < 1 or len(self.decoder_blocks) != levels or min(blocks) < 0:
             raise UserError(
-                f"a NAFNet needs a width of 1 or more and as many decoder as encoder levels, not width {self.width}, "
-                f"encoder {self.encoder_blocks}, decoder {self.decoder_blocks}"
+                "a NAFNet needs a width of 1 or more, as many decoder as encoder levels and no negative counts, not "
+                f"width {self.width}, encoder {self.encoder_blocks}, middle {self.middle_blocks}, "
+                f"decoder {self.decoder_blocks}"
             )
 
 

@@ -17,8 +17,9 @@ from maskdcpt.demo import run_demo, write_demo_report
 class Options:
     """Pre-trains a small network, fine-tunes it, trains the same from scratch, compares both and restores photos."""
 
-    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("demo-out")
-    """Folder for everything that is made; an interrupted demo goes on with the same command."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder for everything that is made; an interrupted demo goes on with the same command. Without it demo-out, or
+    demo-out-PRESET for another preset than small."""
     preset: str = "small"
     """Size: small (minutes) or smoke (about one minute, too short to learn from)."""
     data: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
@@ -29,8 +30,9 @@ def run(argv: list[str]) -> int:
     """Runs the command; returns its exit code."""
     options = parse(Options, argv, prog="maskdcpt demo")
     started = time.perf_counter()
-    result = run_demo(options.out, options.preset, options.data, say=print)
-    report = write_demo_report(result, options.out / "report.html")
+    out = options.out or Path("demo-out" if options.preset == "small" else f"demo-out-{options.preset}")
+    result = run_demo(out, options.preset, options.data, say=print)
+    report = write_demo_report(result, out / "report.html")
     print(f"done in {(time.perf_counter() - started) / 60:.1f} minutes")
     print(f"report:  {report}")
     print(f"next:    maskdcpt restore YOUR-PHOTO RESTORED-PHOTO --weights {result.finetuning}")

@@ -27,6 +27,8 @@ class Options:
     """Folder for ``rows.csv``, one row an image and network."""
     protocol: str = "synthetic-5d"
     """Name of the protocol."""
+    force: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Replaces results that exist."""
     device: str = "auto"
     """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
 
@@ -35,13 +37,14 @@ def run(argv: list[str]) -> int:
     """Runs the command; returns its exit code."""
     options = parse(Options, argv, prog="maskdcpt evaluate")
     protocol = find_protocol(options.protocol)
-    if options.out.exists() and not options.out.is_dir():
-        raise UserError(f"{options.out}: the results need a folder, and this is a file")
+    target = options.out / "rows.csv"
+    if target.exists() and not options.force:
+        raise UserError(f"{target} exists; --force replaces it")
     restorer = Restorer.from_pretrained(options.weights, device=options.device)
     images = FolderImages(options.data) if options.data else EmbeddedImages("test")
+    options.out.mkdir(parents=True, exist_ok=True)  # before the work, which would be lost
     rows = evaluate(protocol, {"restored": restorer}, images)
-    options.out.mkdir(parents=True, exist_ok=True)
-    write_rows(rows, options.out / "rows.csv")
+    write_rows(rows, target)
     for line in _table(rows):
         print(line)
     print(f"{len(images.names)} images, protocol {protocol.name} v{protocol.version}; rows in {options.out}")

@@ -10,6 +10,7 @@ import tyro
 
 from maskdcpt.cli.arguments import parse
 from maskdcpt.config import from_dict, read_toml
+from maskdcpt.errors import UserError
 from maskdcpt.recipes import Kind, find_recipe, presets
 from maskdcpt.training import FinetuneConfig, PretrainConfig
 
@@ -57,6 +58,8 @@ def read_command(kind: Kind, options: type[RunOptions], config: type[Config], ar
         description=f"{config.__doc__} Presets: {', '.join(presets(kind))}.",
         default=default,
     )
+    if chosen.recipe != default.recipe:
+        raise UserError(f"the recipe comes first: maskdcpt {kind} {chosen.recipe} --run-dir ...")
     result = config(**{field.name: getattr(chosen, field.name) for field in fields(config)})
     if chosen.data_folder is not None:
         result = replace(result, data=replace(result.data, folder=str(chosen.data_folder)))

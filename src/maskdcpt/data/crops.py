@@ -30,9 +30,9 @@ class Batch(NamedTuple):
         """The same batch on a device, images in channels-last layout."""
         layout = torch.channels_last
         return Batch(
-            self.degraded.to(device, memory_format=layout, non_blocking=True),
-            self.clean.to(device, memory_format=layout, non_blocking=True),
-            self.label.to(device, non_blocking=True),
+            self.degraded.to(device, memory_format=layout),
+            self.clean.to(device, memory_format=layout),
+            self.label.to(device),
         )
 
 

@@ -93,19 +93,19 @@ class CachedImages:
 
     Args:
         images: Where they come from.
-        size: How many to keep.
+        limit: Bytes to keep at most; the image used last is kept whatever its size.
     """
 
-    def __init__(self, images: CleanImages, size: int = 256) -> None:
+    def __init__(self, images: CleanImages, limit: int = 2**29) -> None:
         self.names = images.names
         self._images = images
-        self._size = size
+        self._limit = limit
         self._recent: OrderedDict[int, Tensor] = OrderedDict()
 
     def __getitem__(self, index: int) -> Tensor:
         if index not in self._recent:
             self._recent[index] = self._images[index].mul(255).round().byte()
-            if len(self._recent) > self._size:
+            while sum(image.numel() for image in self._recent.values()) > self._limit and len(self._recent) > 1:
                 self._recent.popitem(last=False)
         self._recent.move_to_end(index)
         return self._recent[index].float() / 255

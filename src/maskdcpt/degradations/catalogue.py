@@ -22,7 +22,7 @@ class Degradation:
     """Identifier in files and on the command line."""
 
     label: int
-    """Class index: the row of the UIR-2.5M table in the MaskDCPT paper, counted from 0. Never the place in a list."""
+    """Number of the type for all time: its row in the UIR-2.5M table of the MaskDCPT paper, counted from 0."""
 
     title: str
     """Name for people."""

@@ -1,4 +1,4 @@
-"""What the demo does, in order. Every part resumes, so an interrupted demo goes on where it was."""
+"""What the demo does, in order. Training resumes, so an interrupted demo goes on where it was."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from statistics import fmean
 
 from maskdcpt import metrics
 from maskdcpt.data import CleanImages
+from maskdcpt.errors import naming
 from maskdcpt.evaluation.protocol import Case, Protocol, cases
 from maskdcpt.files import atomic_file, write_bytes
 from maskdcpt.inference import Restorer
@@ -66,8 +67,9 @@ def evaluate(protocol: Protocol, arms: Mapping[str, Restorer], images: CleanImag
     total = len(images.names) * len(protocol.levels)
     with progress_bar(total=total, title="evaluating", unit="image") as bar:
         for case in cases(protocol, images):
-            rows.append(_measure(protocol, case, INPUT, None))
-            rows.extend(_measure(protocol, case, name, restorer) for name, restorer in arms.items())
+            with naming(case.image):
+                rows.append(_measure(protocol, case, INPUT, None))
+                rows.extend(_measure(protocol, case, name, restorer) for name, restorer in arms.items())
             bar.update()
     return rows
 

@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskdcpt.errors import UserError
+from maskdcpt.errors import UserError, naming
 from maskdcpt.images import format_of, list_images, read_image, write_image
-from maskdcpt.inference.restorer import Restorer, naming
+from maskdcpt.inference.restorer import Restorer
 from maskdcpt.progress import progress_bar
 
 

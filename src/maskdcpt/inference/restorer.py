@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from maskdcpt.backbones import Backbone
-from maskdcpt.errors import UserError
+from maskdcpt.devices import find_device
+from maskdcpt.errors import UserError, naming
 from maskdcpt.images import ImageT, from_tensor, read_image, to_pil, to_tensor
 from maskdcpt.pretraining import ClassificationDecoder, load_model
 
@@ -44,23 +44,23 @@ class Restorer:
                 module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @classmethod
-    def from_pretrained(cls, path: str | Path, device: str = "auto") -> Restorer:
+    def from_pretrained(cls, name_or_path: str | Path, device: str = "auto") -> Restorer:
         """Loads weights.
 
         Args:
-            path: A folder of weights, or of a training run, whose newest checkpoint counts. ``default`` is reserved
-                for weights that come with the library; this version has none.
+            name_or_path: A folder of weights, or of a training run, whose newest checkpoint counts. ``default`` is
+                reserved for weights that come with the library; this version has none.
             device: As for the class.
 
         Raises:
             UserError: If weights are missing or damaged, or there is no such device.
         """
-        if str(path) == BUNDLED:
+        if str(name_or_path) == BUNDLED:
             raise UserError(
-                "no weights come with this version yet; name a folder of weights (model.safetensors and config.json) "
-                "or of a training run"
+                "no weights come with this version yet; name those of a training run, "
+                "such as --weights demo-out/finetune after `maskdcpt demo`"
             )
-        backbone, classifier = load_model(path)
+        backbone, classifier = load_model(name_or_path)
         return cls(backbone, classifier, device)
 
     @overload
@@ -134,37 +134,6 @@ class Restorer:
                 raise
             size = f"{pixels.shape[-1]} x {pixels.shape[-2]} pixels"
             raise UserError(f"not enough memory on {self.device} for {size}; scale the image down or cut it") from None
-
-
-@contextmanager
-def naming(path: str | Path) -> Iterator[None]:
-    """Puts the name of a file in front of the message of a ``UserError``."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-
-
-def find_device(name: str) -> torch.device:
-    """The device of a name; see ``Restorer``.
-
-    Raises:
-        UserError: If it is no such name, or the machine has no such device.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    present = {
-        "cpu": 1,
-        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
-        "mps": int(torch.backends.mps.is_available()),
-    }
-    match = re.fullmatch(rf"({'|'.join(present)})(?::(\d+))?", name)
-    if not match:
-        raise UserError(f"no device is called {name!r}; expected auto, cpu, cuda, cuda:N or mps")
-    if int(match[2] or 0) >= present[match[1]]:
-        found = ", ".join(f"{count} x {kind}" for kind, count in present.items() if count)
-        raise UserError(f"this machine has no device {name!r}; it has {found}")
-    return torch.device(name)
 
 
 def _finite(values: Tensor) -> Tensor:

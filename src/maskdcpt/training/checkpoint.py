@@ -5,17 +5,19 @@ from __future__ import annotations
 import io
 import shutil
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
+from maskdcpt.errors import UserError
 from maskdcpt.files import atomic_folder, write_bytes
 from maskdcpt.pretraining import PretrainingModel, RestorationModel, save_model
-from maskdcpt.training.run import CHECKPOINTS
+from maskdcpt.training.run import CHECKPOINTS, CONFIG
 
 STATE = "state.pt"
 KEEP = 2
-"""How many of the newest checkpoints stay: one more than needed, should a disk lose the last."""
+"""How many of the newest checkpoints stay: one more than needed, in case the last is damaged."""
 
 
 def save_checkpoint(run: Path, step: int, averaged: PretrainingModel | RestorationModel, state: dict[str, Any]) -> Path:
@@ -39,14 +41,24 @@ def save_checkpoint(run: Path, step: int, averaged: PretrainingModel | Restorati
         buffer = io.BytesIO()
         torch.save(state, buffer)
         write_bytes(temporary / STATE, buffer.getbuffer())
+        write_bytes(temporary / CONFIG, (run / CONFIG).read_bytes())
     for old in checkpoints(run)[:-KEEP]:
         shutil.rmtree(old)
     return folder
 
 
 def load_state(checkpoint: Path, device: torch.device) -> dict[str, Any]:
-    """The training state of a checkpoint."""
-    state: dict[str, Any] = torch.load(checkpoint / STATE, map_location=device, weights_only=True)
+    """The training state of a checkpoint.
+
+    Raises:
+        UserError: If the file is damaged.
+    """
+    try:
+        state: dict[str, Any] = torch.load(checkpoint / STATE, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, UnpicklingError):
+        raise UserError(
+            f"{checkpoint / STATE}: damaged; remove {checkpoint} to go on from the checkpoint before"
+        ) from None
     return state
 
 

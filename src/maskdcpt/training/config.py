@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from maskdcpt.backbones import BackboneConfig, NAFNetConfig
 from maskdcpt.config import configuration
 from maskdcpt.data import DataConfig
-from maskdcpt.errors import UserError
+from maskdcpt.errors import require
 from maskdcpt.pretraining import ClassifierConfig
 
 
@@ -20,6 +21,10 @@ class MaskConfig:
     ratio: float = 0.5
     """Share of hidden patches."""
 
+    def __post_init__(self) -> None:
+        require("mask.patch", self.patch, 1, math.inf)
+        require("mask.ratio", self.ratio, 0, 1 - 1e-12)
+
 
 @configuration
 class LossConfig:
@@ -29,6 +34,10 @@ class LossConfig:
     """Weight of the reconstruction term; the paper takes 1."""
     gamma: float = 2.0
     """Focusing exponent of the classification term; the predecessor DCPT takes 2."""
+
+    def __post_init__(self) -> None:
+        require("loss.alpha", self.alpha, 0, 1e30)
+        require("loss.gamma", self.gamma, 0, 1e30)
 
 
 @configuration
@@ -70,12 +79,14 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "log_every", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise UserError(f"train.{name} is {getattr(self, name)}; it is a whole number of at least 1")
-        if not 0 <= self.ema < 1:
-            raise UserError(f"train.ema is {self.ema}; a decay lies in [0, 1)")
-        if min(self.lr, self.decoder_lr, self.clip) <= 0:
-            raise UserError("train.lr, train.decoder_lr and train.clip are positive numbers")
+            require(f"train.{name}", getattr(self, name), 1, math.inf)
+        for name in ("lr", "decoder_lr", "clip"):
+            require(f"train.{name}", getattr(self, name), 1e-30, 1e30)
+        require("train.final_lr", self.final_lr, 0, 1)
+        require("train.warmup", self.warmup, 0, self.steps)
+        require("train.weight_decay", self.weight_decay, 0, 1e30)
+        for decay in (*self.betas, self.ema):
+            require("train.betas and train.ema", decay, 0, 1 - 1e-12)
 
 
 @configuration

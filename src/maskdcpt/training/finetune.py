@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from maskdcpt.backbones import build_backbone
 from maskdcpt.data import training_batches, training_images
+from maskdcpt.devices import find_device
 from maskdcpt.errors import UserError
 from maskdcpt.pretraining import RestorationModel, focal_loss, load_model
 from maskdcpt.seeds import derive_seed
@@ -35,16 +36,22 @@ def finetune(config: FinetuneConfig, folder: Path) -> Path:
     Raises:
         UserError: If the configuration, the data or the folder does not allow it.
     """
+    find_device(config.train.device)  # before anything is written
     images = training_images(config.data)
-    model = _build(config)
+    # A run with a checkpoint goes on from it and needs the weights it once started from no longer.
+    model = _build(config, next(reversed(checkpoints(folder)), None) or config.init)
     config = dataclasses.replace(config, backbone=model.backbone.config)
-    with open_run(folder, config) as run:
+    with open_run(folder, config, images.names) as run:
         groups = [{"params": list(model.backbone.parameters()), "peak_lr": config.train.lr}]
         if model.classifier is not None:
             groups.append({"params": list(model.classifier.parameters()), "peak_lr": config.train.decoder_lr})
         trainer = Trainer(run, config.train, model, groups, title="fine-tuning" if config.init else "from scratch")
         batches = training_batches(
-            images, config.data, batch=config.train.batch, steps=trainer.remaining, seed=config.train.seed
+            images,
+            config.data,
+            batch=config.train.batch,
+            steps=trainer.remaining,
+            seed=derive_seed("fine-tuning", config.train.seed),
         )
         for _, batch in trainer.steps(batches):
             outputs = trainer.model(batch.degraded)
@@ -59,15 +66,15 @@ def finetune(config: FinetuneConfig, folder: Path) -> Path:
         return checkpoints(run)[-1]
 
 
-def _build(config: FinetuneConfig) -> RestorationModel:
-    if config.init is None:
+def _build(config: FinetuneConfig, start: Path | str | None) -> RestorationModel:
+    if start is None:
         with torch.random.fork_rng():
             torch.manual_seed(derive_seed("weights", config.train.seed))
             return RestorationModel(build_backbone(config.backbone), None)
-    backbone, classifier = load_model(config.init)
+    backbone, classifier = load_model(start)
     if classifier is not None and classifier.classes != config.data.types:
         raise UserError(
-            f"{config.init}: its classifier knows {', '.join(classifier.classes)}, and data.types is "
+            f"{start}: its classifier knows {', '.join(classifier.classes)}, and data.types is "
             f"{', '.join(config.data.types)}; name the same types in the same order"
         )
     return RestorationModel(backbone.train(), classifier and classifier.train())

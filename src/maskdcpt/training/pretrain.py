@@ -1,7 +1,7 @@
 """Masked degradation classification pre-training (MaskDCPT, arXiv 2510.13282).
 
 Half of the patches of the damaged image are hidden; from the features of the rest one decoder names the type of damage
-(focal loss) and another rebuilds the clean image (L1 over all pixels, hidden ones included).
+(focal loss) and another rebuilds the clean image (L1 over all pixels, of which the hidden ones add a constant).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 
 from maskdcpt.backbones import build_backbone
 from maskdcpt.data import training_batches, training_images
+from maskdcpt.devices import find_device
 from maskdcpt.errors import UserError
 from maskdcpt.masking import VisibleMask
 from maskdcpt.pretraining import ClassificationDecoder, PretrainingModel, focal_loss
@@ -36,17 +37,22 @@ def pretrain(config: PretrainConfig, folder: Path) -> Path:
     Raises:
         UserError: If the configuration, the data or the folder does not allow it.
     """
-    grid = _grid(config)
+    find_device(config.train.device)  # before anything is written
     images = training_images(config.data)
-    with open_run(folder, config) as run:
-        model = _build(config)
+    model = _build(config)
+    grid = _grid(config, model.backbone.stride)
+    with open_run(folder, config, images.names) as run:
         groups = [
             {"params": list(model.backbone.parameters()), "peak_lr": config.train.lr},
             {"params": list(model.classifier.parameters()), "peak_lr": config.train.decoder_lr},
         ]
         trainer = Trainer(run, config.train, model, groups, title="pre-training")
         batches = training_batches(
-            images, config.data, batch=config.train.batch, steps=trainer.remaining, seed=config.train.seed
+            images,
+            config.data,
+            batch=config.train.batch,
+            steps=trainer.remaining,
+            seed=derive_seed("pre-training", config.train.seed),
         )
         for step, batch in trainer.steps(batches):
             generator = torch.Generator().manual_seed(derive_seed("mask", config.train.seed, step))
@@ -73,10 +79,11 @@ def _build(config: PretrainConfig) -> PretrainingModel:
         return PretrainingModel(backbone, ClassificationDecoder(channels, config.data.types, config.classifier))
 
 
-def _grid(config: PretrainConfig) -> tuple[int, int]:
-    if config.mask.patch < 1 or config.data.crop % config.mask.patch:
+def _grid(config: PretrainConfig, stride: int) -> tuple[int, int]:
+    if config.data.crop % config.mask.patch or config.mask.patch % stride:
         raise UserError(
-            f"data.crop is {config.data.crop} and mask.patch {config.mask.patch}; a crop is a whole number of patches"
+            f"data.crop is {config.data.crop} and mask.patch {config.mask.patch}; a crop is a whole number of patches, "
+            f"and a patch a multiple of the network's stride, {stride}"
         )
     cells = config.data.crop // config.mask.patch
     return cells, cells

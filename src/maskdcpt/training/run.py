@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import platform
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,46 +14,56 @@ from typing import Any
 import torch
 
 import maskdcpt
-from maskdcpt.config import to_toml
+from maskdcpt.config import read_toml, to_dict, to_toml
 from maskdcpt.errors import UserError
-from maskdcpt.files import atomic_file, remove_unfinished, sole_owner, write_bytes
+from maskdcpt.files import TEMPORARY, atomic_file, remove_unfinished, sole_owner, write_bytes
 from maskdcpt.training.config import FinetuneConfig, PretrainConfig
 
 CONFIG = "config.toml"
 ENVIRONMENT = "environment.json"
 METRICS = "metrics.jsonl"
 CHECKPOINTS = "checkpoints"
+IMAGES = "images.txt"
+LOCK = ".lock"
+
+NEUTRAL = {"data.workers"}
+"""Settings that may differ when a run resumes, since they change nothing."""
 
 
 @contextmanager
-def open_run(folder: Path, config: PretrainConfig | FinetuneConfig) -> Iterator[Path]:
-    """Opens the folder of a new run, or of an interrupted one that was started with the same configuration.
+def open_run(folder: Path, config: PretrainConfig | FinetuneConfig, images: Sequence[str]) -> Iterator[Path]:
+    """Opens the folder of a new run, or of an interrupted one with the same configuration and the same images.
 
-    The lock is the operating system's: it goes with the process, however that ends.
+    Args:
+        folder: The folder, made where missing.
+        config: What the run does.
+        images: Names of the clean images in their order, which samples are drawn by.
 
     Raises:
         UserError: If another process is training there, the folder holds something else, or the run was started
-            with another configuration.
+            with another configuration or other images.
     """
-    text = to_toml(config)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: a run needs a folder, and this is a file")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / CONFIG).is_file() and not _only_lock(folder):
+    if folder.is_dir() and not (folder / CONFIG).is_file() and _strangers(folder):
         raise UserError(f"{folder}: not empty and not a run; name a new folder or one that holds a run")
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with sole_owner(folder / ".lock"):
-            remove_unfinished(folder)
-            if (folder / CONFIG).is_file():
-                _require_same(folder / CONFIG, text)
-            else:
-                _write_text(folder / CONFIG, text)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(sole_owner(folder / LOCK))
+        except BlockingIOError:
+            raise UserError(f"{folder}: another process is training in this folder") from None
+        remove_unfinished(folder)
+        if (folder / CONFIG).is_file():
+            _require_same_settings(folder, to_dict(config))
+            _require_same_images(folder, images)
+        else:
+            _write_text(folder / IMAGES, "".join(f"{name}\n" for name in images))
             _write_text(folder / ENVIRONMENT, json.dumps(environment(), indent=2))
-            (folder / CHECKPOINTS).mkdir(exist_ok=True)
-            remove_unfinished(folder / CHECKPOINTS)
-            yield folder
-    except BlockingIOError:
-        raise UserError(f"{folder}: another process is training in this folder") from None
+            _write_text(folder / CONFIG, to_toml(config))  # last: with it the folder is a run
+        (folder / CHECKPOINTS).mkdir(exist_ok=True)
+        remove_unfinished(folder / CHECKPOINTS)
+        yield folder
 
 
 def environment() -> dict[str, Any]:
@@ -88,17 +98,35 @@ def _write_text(path: Path, text: str) -> None:
         write_bytes(temporary, text.encode())
 
 
-def _only_lock(folder: Path) -> bool:
-    return {path.name for path in folder.iterdir()} <= {".lock", CHECKPOINTS}
+def _strangers(folder: Path) -> bool:
+    # A run that was interrupted while it began leaves these and no more.
+    ours = {LOCK, IMAGES, ENVIRONMENT}
+    return any(path.name not in ours and not path.name.startswith(TEMPORARY) for path in folder.iterdir())
 
 
-def _require_same(path: Path, text: str) -> None:
-    before, now = path.read_text(encoding="utf-8").splitlines(), text.splitlines()
-    for old, new in zip(before, now, strict=False):
-        if old != new:
+def _require_same_settings(folder: Path, now: dict[str, Any]) -> None:
+    before, after = (_flat(values) for values in (read_toml(folder / CONFIG), now))
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name, "not set"), after.get(name, "not set")
+        if old != new and name not in NEUTRAL:
             raise UserError(
-                f"{path.parent}: this run was started with `{old}`, and now it is `{new}`; "
+                f"{folder}: this run was started with {name} = {old}, and now it is {new}; "
                 "use the same settings to resume, or another --run-dir"
             )
-    if len(before) != len(now):
-        raise UserError(f"{path.parent}: this run was started with other settings; use another --run-dir")
+
+
+def _require_same_images(folder: Path, images: Sequence[str]) -> None:
+    before = (folder / IMAGES).read_text(encoding="utf-8").splitlines()
+    if before != list(images):
+        lost, added = len(set(before) - set(images)), len(set(images) - set(before))
+        raise UserError(
+            f"{folder}: the training images have changed since this run was started ({added} added, {lost} gone); "
+            "put them back to resume, or use another --run-dir"
+        )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat

@@ -19,6 +19,7 @@ from tensorboardX import SummaryWriter
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from maskdcpt.devices import find_device
 from maskdcpt.errors import UserError
 from maskdcpt.pretraining import PretrainingModel, RestorationModel
 from maskdcpt.progress import progress_bar
@@ -53,8 +54,7 @@ class Trainer(Generic[Model]):
         self.seconds = 0.0
         self._sums: dict[str, Tensor] = {}
 
-        accelerator = config.device if config.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-        self.fabric = Fabric(accelerator=accelerator, devices=1, precision=config.precision)
+        self.fabric = Fabric(accelerator=find_device(config.device).type, devices=1, precision=config.precision)
         model.to(self.fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._averaged = AveragedModel(model, multi_avg_fn=warming_average(config.ema))
         optimizer = torch.optim.AdamW(groups, betas=config.betas, weight_decay=config.weight_decay)
