@@ -19,7 +19,7 @@ demo: $(READY)
 	$(BIN)/maskdcpt demo --preset $(PRESET)
 
 test: lint
-	$(BIN)/pytest -n $(JOBS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -44,6 +44,8 @@ def training_batches(
         sampler=range(steps.start * batch, steps.stop * batch),
         num_workers=config.workers,
         prefetch_factor=4 if config.workers else None,
+        # A forked process inherits locks of threads that it does not have, and OpenCV's then never open again.
+        multiprocessing_context="spawn" if config.workers else None,
         worker_init_fn=_use_one_thread,
         # The loader draws a base seed for its workers from this; without it the draw would touch global state.
         generator=torch.Generator().manual_seed(0),

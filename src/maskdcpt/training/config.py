@@ -83,7 +83,7 @@ class TrainConfig:
         for name in ("lr", "decoder_lr", "clip"):
             require(f"train.{name}", getattr(self, name), 1e-30, 1e30)
         require("train.final_lr", self.final_lr, 0, 1)
-        require("train.warmup", self.warmup, 0, self.steps)
+        require("train.warmup", self.warmup, 0, math.inf)
         require("train.weight_decay", self.weight_decay, 0, 1e30)
         for decay in (*self.betas, self.ema):
             require("train.betas and train.ema", decay, 0, 1 - 1e-12)
