@@ -20,10 +20,20 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     Raises:
         OSError: If the disk is full or the file cannot be written.
     """
-    with path.open("wb") as file:
+    with _naming(path), path.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def append_text(path: Path, text: str) -> None:
+    """Adds text to the end of a file, made where missing.
+
+    Raises:
+        OSError: If the disk is full or the file cannot be written.
+    """
+    with _naming(path), path.open("a", encoding="utf-8") as file:
+        file.write(text)
 
 
 @contextmanager
@@ -79,6 +89,16 @@ def sole_owner(path: Path) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    # What fails in writing, as on a full disk, does not say where.
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _temporary(path: Path) -> Path:

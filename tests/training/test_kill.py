@@ -166,7 +166,8 @@ def test_a_full_disk_ends_in_one_line_and_keeps_the_last_checkpoint(recipe, imag
         check=False,
     )
     assert result.returncode == 2, result.stderr
-    assert result.stderr.splitlines()[-1].startswith("error: File too large")
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(f"error: File too large: {run}/checkpoints/.writing-"), last
     assert "Traceback" not in result.stderr
     assert [entry.name for entry in (run / "checkpoints").iterdir()] == ["step-00000002"]
     finish(path, images, run, 8)

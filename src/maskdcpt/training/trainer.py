@@ -21,6 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from maskdcpt.devices import find_device
 from maskdcpt.errors import UserError
+from maskdcpt.files import append_text
 from maskdcpt.pretraining import PretrainingModel, RestorationModel
 from maskdcpt.progress import progress_bar
 from maskdcpt.training.checkpoint import checkpoints, load_state, save_checkpoint
@@ -123,8 +124,7 @@ class Trainer(Generic[Model]):
         self._sums.clear()
         rate = self._optimizer.param_groups[0]["lr"]
         row = {"step": self.step, "seconds": round(self.seconds, 3), "lr": rate, **means}
-        with (self.run / METRICS).open("a", encoding="utf-8") as file:
-            file.write(f"{json.dumps(row)}\n")
+        append_text(self.run / METRICS, f"{json.dumps(row)}\n")
         for name, value in row.items():
             if name != "step":
                 self._writer.add_scalar(name, value, self.step)
