@@ -4,7 +4,7 @@ from maskdcpt.data.config import DataConfig
 from maskdcpt.data.crops import Batch, DegradedCrops
 from maskdcpt.data.loader import training_batches, training_images
 from maskdcpt.data.samples import sample_photo
-from maskdcpt.data.sources import CachedImages, CentralCrops, CleanImages, EmbeddedImages, FolderImages
+from maskdcpt.data.sources import CachedImages, CentralCrops, CleanImages, EmbeddedImages, FolderImages, central_crop
 
 __all__ = [
     "Batch",
@@ -15,6 +15,7 @@ __all__ = [
     "DegradedCrops",
     "EmbeddedImages",
     "FolderImages",
+    "central_crop",
     "sample_photo",
     "training_batches",
     "training_images",

@@ -69,6 +69,12 @@ class EmbeddedImages:
         return procedural_image(derive_seed("embedded", self.names[index]))
 
 
+def central_crop(image: Tensor, side: int) -> Tensor:
+    """The middle of an image (3, H, W), at most ``side`` pixels high and wide."""
+    top, left = (max(0, extent - side) // 2 for extent in image.shape[-2:])
+    return image[:, top : top + side, left : left + side]
+
+
 class CentralCrops:
     """The middle of each image.
 
@@ -83,9 +89,7 @@ class CentralCrops:
         self._side = side
 
     def __getitem__(self, index: int) -> Tensor:
-        image = self._images[index]
-        top, left = (max(0, extent - self._side) // 2 for extent in image.shape[-2:])
-        return image[:, top : top + self._side, left : left + self._side]
+        return central_crop(self._images[index], self._side)
 
 
 class CachedImages:

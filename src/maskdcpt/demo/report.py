@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
-from maskdcpt.data import sample_photo
+from maskdcpt.data import central_crop, sample_photo
 from maskdcpt.degradations import CATALOGUE
 from maskdcpt.demo.run import PRETRAINED, SCRATCH, SIDE, DemoResult
 from maskdcpt.evaluation import INPUT, Row, Summary, summarise, types_of
@@ -18,6 +17,9 @@ from maskdcpt.masking import VisibleMask, hide
 from maskdcpt.pretraining import load_model
 from maskdcpt.reports import Curve, Picture, Strip, picture, plot, run_curves, write_page
 from maskdcpt.training import read_metrics
+
+SHOWN = 300
+"""Side of the parts of photos that the page shows, in pixels."""
 
 
 class Line(NamedTuple):
@@ -101,7 +103,7 @@ def _comparison(result: DemoResult) -> Picture:
 def _masked(result: DemoResult) -> Strip:
     # The middle of a photo, a whole number of patches, through the network as it was pre-trained.
     name, patch, cells = "chelsea", 16, 18
-    damaged = _centre(read_image(result.damaged / f"{name}-gaussian_noise.png").pixels, patch * cells)
+    damaged = central_crop(read_image(result.damaged / f"{name}-gaussian_noise.png").pixels, patch * cells)
     grid = (damaged.shape[-2] // patch, damaged.shape[-1] // patch)
     mask = VisibleMask.random(1, grid, generator=torch.Generator().manual_seed(0))
     network, _ = load_model(result.pretraining)
@@ -110,7 +112,7 @@ def _masked(result: DemoResult) -> Strip:
     images = {
         "what it is shown": hide(damaged[None], mask)[0],
         "what it makes of that": rebuilt,
-        "what it should have been": _centre(sample_photo(name), patch * cells),
+        "what it should have been": central_crop(sample_photo(name), patch * cells),
     }
     return Strip("The network at the end of pre-training", [picture(*item) for item in images.items()])
 
@@ -126,14 +128,9 @@ def _strips(result: DemoResult) -> list[Strip]:
             "restored": read_image(result.restored / file).pixels,
             "clean": sample_photo(name),
         }
-        pictures = [picture(caption, _centre(image)) for caption, image in images.items()]
+        pictures = [picture(caption, central_crop(image, SHOWN)) for caption, image in images.items()]
         strips.append(Strip(f"{degradation.title}: {name}", pictures))
     return strips
-
-
-def _centre(image: Tensor, side: int = 300) -> Tensor:
-    top, left = (max(0, extent - side) // 2 for extent in image.shape[-2:])
-    return image[:, top : top + side, left : left + side]
 
 
 def _confusion(rows: list[Row]) -> list[list[int]]:
