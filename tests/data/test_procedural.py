@@ -36,14 +36,19 @@ def test_form(pictures):
     assert torch.equal(pictures, pictures.mul(255).round().byte().float() / 255)
 
 
-def test_tones_fill_the_range_about_the_middle(pictures):
-    means = pictures.mean(dim=(1, 2, 3))
-    assert 0.4 < means.mean() < 0.5
-    assert means.min() > 0.3
-    assert means.max() < 0.6
-    assert (pictures.flatten(1).min(1).values < 0.02).all()
-    assert (pictures.flatten(1).max(1).values > 0.98).all()
-    assert pictures.flatten(1).std(1).min() > 0.1
+def test_tones_differ_as_those_of_photographs(pictures):
+    # Tenth, fifth and ninth decile over 69 photographs: darkest half per cent 0.00, 0.03, 0.14;
+    # brightest 0.75, 0.98, 1.00; mean 0.26, 0.44, 0.54; deviation 0.16, 0.22, 0.29.
+    black, white = pictures.flatten(1).quantile(torch.tensor([0.005, 0.995]), dim=1)
+    mean, deviation = pictures.flatten(1).mean(1), pictures.flatten(1).std(1)
+    assert black.median() < 0.1
+    assert 0.08 < black.quantile(0.9) < 0.25
+    assert white.median() > 0.9
+    assert 0.7 < white.quantile(0.1) < 0.92
+    assert 0.35 < mean.median() < 0.5
+    assert mean.quantile(0.9) - mean.quantile(0.1) > 0.12
+    assert 0.15 < deviation.median() < 0.25
+    assert deviation.min() > 0.05
 
 
 def test_colours_are_those_of_photographs(pictures):

@@ -127,8 +127,17 @@ def test_every_kind_of_image_is_classified_alike(tmp_path, restorer):
 def test_without_a_classifier_only_classifying_is_an_error(restorer):
     plain = Restorer(maskdcpt.create_backbone("nafnet", width=2, encoder_blocks=[1], decoder_blocks=[1]), device="cpu")
     assert plain.restore(PIXELS).shape == PIXELS.shape
-    with pytest.raises(UserError, match="no classifier"):
-        plain.classify(PIXELS)
+    for method in (plain.classify, plain.restore_and_classify):
+        with pytest.raises(UserError, match="no classifier"):
+            method(PIXELS)
+
+
+@pytest.mark.parametrize("image", [PIXELS, VALUES])
+def test_both_at_once_are_what_each_is_alone(restorer, image):
+    restored, types = restorer.restore_and_classify(image)
+    assert type(restored) is type(image)
+    assert np.array_equal(restored, restorer.restore(image))
+    assert types == restorer.classify(image)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from maskdcpt.pretraining import (
     PretrainingModel,
     RestorationModel,
     focal_loss,
+    psnr_loss,
 )
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "classifier.json").read_text())
@@ -99,6 +100,30 @@ def test_focal_loss_follows_its_equation(gamma, seed, classes):
     p = np.exp(logits.double().numpy())
     p = (p / p.sum(1, keepdims=True))[np.arange(6), labels.numpy()]
     assert focal_loss(logits, labels, gamma).item() == pytest.approx(np.mean(-((1 - p) ** gamma) * np.log(p)), rel=1e-4)
+
+
+@given(seed=st.integers(0, 1000), exponent=st.floats(-2, 0))
+def test_psnr_loss_is_the_negative_mean_psnr(seed, exponent):
+    targets = torch.rand(3, 3, 5, 7, generator=seeded(seed))
+    images = targets + 10**exponent * torch.randn(targets.shape, generator=seeded(seed + 1))
+    squared = ((images.double() - targets.double()) ** 2).mean((1, 2, 3)).numpy()
+    assert psnr_loss(images, targets).item() == pytest.approx(np.mean(10 * np.log10(squared)), abs=0.1)
+
+
+def test_a_relative_change_of_error_costs_the_same_on_every_image():
+    errors = torch.tensor([0.3, 0.03], requires_grad=True)
+    targets = torch.full((2, 3, 4, 4), 0.5)
+    psnr_loss(targets + errors[:, None, None, None], targets).backward()
+    weak, strong = (errors.grad * errors.detach()).tolist()[::-1]
+    assert weak == pytest.approx(strong, rel=0.01)
+
+
+def test_psnr_loss_ends_at_a_perfect_match():
+    images = torch.full((1, 3, 4, 4), 0.5, requires_grad=True)
+    loss = psnr_loss(images, images.detach())
+    loss.backward()
+    assert loss.item() == pytest.approx(-60)
+    assert images.grad.abs().max() == 0
 
 
 def test_focal_loss_fades_for_the_sure_and_has_finite_gradients():

@@ -14,7 +14,7 @@ from maskdcpt.backbones import load_backbone
 from maskdcpt.config import from_dict, read_toml
 from maskdcpt.errors import UserError
 from maskdcpt.pretraining import load_model
-from maskdcpt.training import PretrainConfig, finetune, pretrain, read_metrics
+from maskdcpt.training import PretrainConfig, RestorationLossConfig, finetune, pretrain, read_metrics
 from maskdcpt.training.checkpoint import checkpoints, load_state
 
 
@@ -272,6 +272,19 @@ def test_a_crop_that_is_no_whole_number_of_patches_is_refused(pretraining, tmp_p
     with pytest.raises(UserError, match="multiple of the network's stride, 4"):
         pretrain(dataclasses.replace(pretraining, mask=mask), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_loss_is_the_one_that_is_named(finetuning, tmp_path):
+    rows = {}
+    for name in ("l1", "psnr"):
+        config = dataclasses.replace(finetuning, loss=RestorationLossConfig(name=name))
+        finetune(config, tmp_path / name)
+        rows[name] = read_metrics(tmp_path / name)
+    # One start and one sample: only what is minimised differs.
+    assert rows["l1"][0]["psnr"] == rows["psnr"][0]["psnr"]
+    assert 0 < rows["l1"][0]["restoration"] < 1
+    assert all(row["restoration"] == -row["psnr"] for row in rows["psnr"])
+    assert rows["l1"][-1]["psnr"] != rows["psnr"][-1]["psnr"]
 
 
 def test_a_learned_network_beats_its_input(finetuning, tmp_path):

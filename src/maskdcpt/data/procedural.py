@@ -35,7 +35,7 @@ def procedural_image(seed: int, size: tuple[int, int] = (256, 256)) -> Tensor:
         size: Height and width in pixels.
 
     Returns:
-        (3, H, W) float32, multiples of 1/255 in [0, 1], with the whole range of tones and a mean near 0.45.
+        (3, H, W) float32, multiples of 1/255 in [0, 1].
 
     Raises:
         UserError: If a side is less than one pixel.
@@ -58,7 +58,7 @@ def procedural_image(seed: int, size: tuple[int, int] = (256, 256)) -> Tensor:
         scene.add_writing()
     # No lens is sharper than this, and no photograph has the steps of a drawing.
     scene.blur(0.35)
-    return torch.from_numpy(_tone(scene.canvas)).mul(255).round().div(255)
+    return torch.from_numpy(_tone(scene.canvas, rng)).mul(255).round().div(255)
 
 
 class _Scene:
@@ -182,11 +182,18 @@ def _fixed(points: Points) -> NDArray[np.int32]:
     return fixed
 
 
-def _tone(canvas: Array) -> Array:
-    """Stretches the tones to [0, 1] and bends them so that the mean comes near 0.45, as a camera would."""
+def _tone(canvas: Array, rng: Generator) -> Array:
+    """Gives a picture (3, H, W) of any range the black point, the white point and the mean of a photograph.
+
+    Flat light, distance and exposure leave an end of the range unused in many photographs, and some are dark and some
+    bright. A network that has seen nothing but the full range takes whatever is pale for damaged.
+    """
     low, high = np.quantile(canvas[:, ::3, ::3], (0.005, 0.995)).tolist()
     stretched = np.clip((canvas - low) / max(high - low, 0.1), 1e-6, 1)
-    mean = min(max(float(stretched.mean()), 0.05), 0.95)
-    gamma = min(max(math.log(0.45) / math.log(mean), 0.6), 1.6)
+    black = min(abs(rng.normal(0, 0.08)), 0.3)
+    white = min(max(1.05 - abs(rng.normal(0, 0.16)), 0.6), 1.0)
+    means = (stretched.mean(), (rng.normal(0.42, 0.1) - black) / (white - black))
+    before, after = np.log(np.clip(means, 0.05, 0.95))
+    gamma = min(max(after / before, 0.5), 2.5)
     toned: Array = cv2.pow(stretched.reshape(1, -1), gamma).reshape(canvas.shape)
-    return toned
+    return np.float32(black) + np.float32(white - black) * toned

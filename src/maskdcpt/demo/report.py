@@ -91,12 +91,12 @@ def _comparison(result: DemoResult) -> Picture:
     curves = []
     for label, run, offset in ((SCRATCH, result.scratch, 0), (PRETRAINED, result.finetuning, before)):
         rows = read_metrics(run)
-        curves.append(Curve(label, [row["step"] + offset for row in rows], [row["restoration"] for row in rows]))
+        curves.append(Curve(label, [row["step"] + offset for row in rows], [row["psnr"] for row in rows]))
     return plot(
-        "Restoration loss in training, against all steps spent",
+        "PSNR in training, against all steps spent",
         curves,
         x="total steps",
-        y="mean absolute error",
+        y="dB",
     )
 
 

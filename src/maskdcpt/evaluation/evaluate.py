@@ -76,10 +76,11 @@ def evaluate(protocol: Protocol, arms: Mapping[str, Restorer], images: CleanImag
 
 def _measure(protocol: Protocol, case: Case, arm: str, restorer: Restorer | None) -> Row:
     restored, predicted = case.degraded, ""
-    if restorer is not None:
+    if restorer is not None and restorer.classifier is not None:
+        restored, types = restorer.restore_and_classify(case.degraded)
+        predicted = next(iter(types))
+    elif restorer is not None:
         restored = restorer.restore(case.degraded)
-        if restorer.classifier is not None:
-            predicted = next(iter(restorer.classify(case.degraded)))
     return Row(
         protocol=f"{protocol.name} v{protocol.version}",
         arm=arm,

@@ -12,12 +12,12 @@ from maskdcpt.training import read_metrics
 from maskdcpt.training.run import CONFIG, ENVIRONMENT
 
 TERMS = {
-    "reconstruction": "mean absolute error",
-    "restoration": "mean absolute error",
-    "classification": "focal loss",
-    "accuracy": "share named rightly",
+    "reconstruction": ("Reconstruction", "mean absolute error"),
+    "psnr": ("Restoration", "PSNR in dB"),
+    "classification": ("Classification", "focal loss"),
+    "accuracy": ("Accuracy", "share named rightly"),
 }
-"""Logged terms that get a plot, with the title of their axis."""
+"""Logged terms that get a plot, with its title and that of its axis."""
 
 
 def run_curves(runs: dict[str, Path], terms: Sequence[str]) -> list[Picture]:
@@ -36,7 +36,7 @@ def run_curves(runs: dict[str, Path], terms: Sequence[str]) -> list[Picture]:
         ]
         present = [curve for curve in curves if curve.x]
         if present:
-            plots.append(plot(term.capitalize(), present, x="step", y=TERMS[term]))
+            plots.append(plot(TERMS[term][0], present, x="step", y=TERMS[term][1]))
     return plots
 
 

@@ -1,6 +1,13 @@
 """Training runs: pre-training and fine-tuning, resumable at any moment."""
 
-from maskdcpt.training.config import FinetuneConfig, LossConfig, MaskConfig, PretrainConfig, TrainConfig
+from maskdcpt.training.config import (
+    FinetuneConfig,
+    LossConfig,
+    MaskConfig,
+    PretrainConfig,
+    RestorationLossConfig,
+    TrainConfig,
+)
 from maskdcpt.training.finetune import finetune
 from maskdcpt.training.pretrain import pretrain
 from maskdcpt.training.run import read_metrics
@@ -10,6 +17,7 @@ __all__ = [
     "LossConfig",
     "MaskConfig",
     "PretrainConfig",
+    "RestorationLossConfig",
     "TrainConfig",
     "finetune",
     "pretrain",

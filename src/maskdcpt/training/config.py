@@ -41,6 +41,14 @@ class LossConfig:
 
 
 @configuration
+class RestorationLossConfig:
+    """The loss of training for restoration."""
+
+    name: Literal["l1", "psnr"] = "l1"
+    """Mean absolute error, as in the paper, or negative PSNR, as NAFNet was first trained."""
+
+
+@configuration
 class TrainConfig:
     """The optimisation itself."""
 
@@ -117,5 +125,7 @@ class FinetuneConfig:
     """The network, when it starts from scratch; otherwise the weights say it."""
     data: DataConfig = DataConfig()
     """What is shown."""
+    loss: RestorationLossConfig = RestorationLossConfig()
+    """What is minimised."""
     train: TrainConfig = TrainConfig()
-    """How the mean absolute error is minimised."""
+    """How it is minimised."""

@@ -1,4 +1,4 @@
-"""Training for restoration: the mean absolute error between restored and clean image, nothing hidden."""
+"""Training for restoration: nothing hidden, the restored image against the clean one."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from maskdcpt.backbones import build_backbone
 from maskdcpt.data import training_batches, training_images
 from maskdcpt.devices import find_device
 from maskdcpt.errors import UserError
-from maskdcpt.pretraining import RestorationModel, focal_loss, load_model
+from maskdcpt.pretraining import RestorationModel, focal_loss, load_model, psnr_loss
 from maskdcpt.seeds import derive_seed
 from maskdcpt.training.checkpoint import checkpoints
 from maskdcpt.training.config import FinetuneConfig
 from maskdcpt.training.run import open_run
 from maskdcpt.training.trainer import Trainer
+
+LOSSES = {"l1": F.l1_loss, "psnr": psnr_loss}
+"""Restored and clean images to what is minimised, by ``RestorationLossConfig.name``."""
 
 
 def finetune(config: FinetuneConfig, folder: Path) -> Path:
@@ -53,10 +56,13 @@ def finetune(config: FinetuneConfig, folder: Path) -> Path:
             steps=trainer.remaining,
             seed=derive_seed("fine-tuning", config.train.seed),
         )
+        minimised = LOSSES[config.loss.name]
         for _, batch in trainer.steps(batches):
             outputs = trainer.model(batch.degraded)
-            restoration = F.l1_loss(outputs.image, batch.clean)
-            loss, terms = restoration, {"restoration": restoration}
+            restoration = minimised(outputs.image, batch.clean)
+            with torch.no_grad():
+                psnr = -psnr_loss(outputs.image, batch.clean)
+            loss, terms = restoration, {"restoration": restoration, "psnr": psnr}
             if outputs.logits is not None:
                 classification = focal_loss(outputs.logits, batch.label)
                 loss = restoration + classification

@@ -58,7 +58,7 @@ class Trainer(Generic[Model]):
         self.fabric = Fabric(accelerator=find_device(config.device).type, devices=1, precision=config.precision)
         model.to(self.fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._averaged = AveragedModel(model, multi_avg_fn=warming_average(config.ema))
-        optimizer = torch.optim.AdamW(groups, betas=config.betas, weight_decay=config.weight_decay)
+        optimizer = torch.optim.AdamW(groups, betas=config.betas, weight_decay=config.weight_decay, fused=True)
         self.model, self._optimizer = self.fabric.setup(model, optimizer)
         self._resume()
         self._writer = SummaryWriter(str(run / "tensorboard"), purge_step=self.step, flush_secs=10)
