@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from maskdcpt.backbones import build_backbone
 from maskdcpt.data import training_batches, training_images
@@ -19,7 +21,7 @@ from maskdcpt.training.config import FinetuneConfig
 from maskdcpt.training.run import open_run
 from maskdcpt.training.trainer import Trainer
 
-LOSSES = {"l1": F.l1_loss, "psnr": psnr_loss}
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": F.l1_loss, "psnr": psnr_loss}
 """Restored and clean images to what is minimised, by ``RestorationLossConfig.name``."""
 
 
