@@ -185,14 +185,16 @@ def _fixed(points: Points) -> NDArray[np.int32]:
 def _tone(canvas: Array, rng: Generator) -> Array:
     """Gives a picture (3, H, W) of any range the black point, the white point and the mean of a photograph.
 
-    Flat light, distance and exposure leave an end of the range unused in many photographs, and some are dark and some
-    bright. A network that has seen nothing but the full range takes whatever is pale for damaged.
+    Flat light and distance leave an end of the range unused in many photographs, some are dark and some bright, and in
+    some a sky or a wall is blown out to plain white. A network that has seen nothing but the full range takes whatever
+    is pale for damaged.
     """
-    low, high = np.quantile(canvas[:, ::3, ::3], (0.005, 0.995)).tolist()
+    blown = max(0.005, rng.uniform(0, 0.65) ** 2 if rng.random() < 0.3 else 0.0)  # share of values that are white
+    low, high = np.quantile(canvas[:, ::3, ::3], (0.005, 1 - blown)).tolist()
     stretched = np.clip((canvas - low) / max(high - low, 0.1), 1e-6, 1)
     black = min(abs(rng.normal(0, 0.08)), 0.3)
     white = min(max(1.05 - abs(rng.normal(0, 0.16)), 0.6), 1.0)
-    means = (stretched.mean(), (rng.normal(0.42, 0.1) - black) / (white - black))
+    means = (stretched.mean(), (rng.normal(0.42 + 0.6 * blown, 0.11) - black) / (white - black))
     before, after = np.log(np.clip(means, 0.05, 0.95))
     gamma = min(max(after / before, 0.5), 2.5)
     toned: Array = cv2.pow(stretched.reshape(1, -1), gamma).reshape(canvas.shape)
