@@ -10,7 +10,20 @@ from maskdcpt.backbones import Backbone
 from maskdcpt.errors import UserError
 from maskdcpt.masking import VisibleMask
 
-TINY = {"nafnet": {"width": 4, "encoder_blocks": (1, 2), "middle_blocks": 1, "decoder_blocks": (1, 1)}}
+TINY = {
+    "nafnet": {"width": 4, "encoder_blocks": (1, 2), "middle_blocks": 1, "decoder_blocks": (1, 1)},
+    "restormer": {"width": 4, "blocks": (1, 1, 2), "heads": (1, 2, 2), "refinement_blocks": 1},
+    "promptir": {
+        "width": 4,
+        "blocks": (1, 1, 2),
+        "heads": (1, 2, 2),
+        "refinement_blocks": 1,
+        "prompt_channels": (4, 8),
+        "prompt_sizes": (6, 3),
+        "prompt_components": 3,
+    },
+    "swinir": {"width": 6, "encoder_blocks": (2,), "decoder_blocks": (1, 2), "heads": 2, "window": 4},
+}
 MASKS = [(patches, ratio) for patches in (1, 2) for ratio in (0.25, 0.5, 0.75)]
 
 
@@ -106,11 +119,12 @@ def test_a_mask_without_hidden_patches_changes_nothing(net, size):
 @torch.no_grad()
 def test_an_image_is_masked_as_if_it_were_alone_in_the_batch(net):
     mask = random_mask(net, (3, 3), 0.5)
-    x = torch.rand(3, 3, 3 * net.stride, 3 * net.stride, generator=seeded(3))
+    x = torch.rand(3, 3, 3 * net.stride, 3 * net.stride, generator=seeded(3), dtype=torch.float64)
+    net.double()  # as above
     together = net(x, mask=mask)
     for index in range(3):
         alone = net(x[index : index + 1], mask=VisibleMask(mask.visible[index : index + 1]))
-        assert torch.allclose(together[index], alone[0], atol=1e-5)
+        assert torch.allclose(together[index], alone[0], rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -1,4 +1,4 @@
-"""NAFNet at its published size is the published network: keys, shapes, order and numbers."""
+"""Each network at its published size is the published network: keys, shapes, order and numbers."""
 
 import json
 from pathlib import Path
@@ -9,34 +9,39 @@ import torch
 
 import maskdcpt
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "nafnet.json").read_text())
+GOLDEN = {
+    name: json.loads((Path(__file__).parents[1] / "golden" / f"{name}.json").read_text())
+    for name in ("nafnet", "restormer", "promptir", "swinir")
+}
 
 
-def published_layout() -> list[tuple[str, tuple[int, ...]]]:
+def published_layout(golden: dict) -> list[tuple[str, tuple[int, ...]]]:
     layout = []
-    for item in GOLDEN["layout"]:
+    for item in golden["layout"]:
         if isinstance(item, list):
             layout.append((item[0], tuple(item[1])))
             continue
         first, last = item["i"]
         for index in range(first, last + 1):
             prefix = item["prefix"].format(i=index)
-            layout.extend((prefix + suffix, tuple(shape)) for suffix, shape in GOLDEN["templates"][item["template"]])
+            layout.extend((prefix + suffix, tuple(shape)) for suffix, shape in golden["templates"][item["template"]])
     return layout
 
 
-@pytest.fixture(scope="module")
-def net():
-    return maskdcpt.create_backbone("nafnet").eval()
+@pytest.fixture(scope="module", params=sorted(GOLDEN))
+def case(request):
+    return maskdcpt.create_backbone(request.param).eval(), GOLDEN[request.param]
 
 
-def test_keys_shapes_and_their_order(net):
-    assert [(key, tuple(value.shape)) for key, value in net.state_dict().items()] == published_layout()
-    assert sum(parameter.numel() for parameter in net.parameters()) == GOLDEN["parameters"]
+def test_keys_and_shapes(case):
+    net, golden = case
+    assert {key: tuple(value.shape) for key, value in net.state_dict().items()} == dict(published_layout(golden))
+    assert sum(parameter.numel() for parameter in net.parameters()) == golden["parameters"]
 
 
 @torch.no_grad()
-def test_numbers(net):
+def test_numbers(case):
+    net, golden = case
     state = net.state_dict()
     rng = np.random.default_rng(0)
     for key in sorted(state):
@@ -51,7 +56,7 @@ def test_numbers(net):
         state[key].copy_(torch.from_numpy(np.asarray(draw, dtype=np.float32)))
     x = torch.from_numpy(np.random.default_rng(1).random((1, 3, 64, 64), dtype=np.float32))
     y = net(x)
-    expected = GOLDEN["expected"]
+    expected = golden["expected"]
     assert y.mean().item() == pytest.approx(expected["mean"], abs=2e-4)
     assert y.std().item() == pytest.approx(expected["std"], abs=2e-4)
     np.testing.assert_allclose(y[0, :, 32:35, 32:35].numpy(), np.array(expected["slice"]), atol=2e-4)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from maskdcpt.backbones.base import Backbone, FeatureInfo, Features
+from maskdcpt.backbones.stage import Stage
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError
 from maskdcpt.masking import LayerNorm2d, VisibleMask, VisibleMean, hide
@@ -96,20 +97,6 @@ class NAFBlock(nn.Module):
         return hide(y + self.gamma * self.conv5(v), mask)
 
 
-class Stage(nn.Module):
-    """Blocks one after the other at one resolution."""
-
-    def __init__(self, channels: int, blocks: int) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(NAFBlock(channels) for _ in range(blocks))
-
-    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
-        """Maps (N, C, H, W) to the same shape."""
-        for block in self.blocks:
-            x = block(x, mask)
-        return x
-
-
 class NAFNet(Backbone):
     """The network; see the module's docstring.
 
@@ -127,16 +114,19 @@ class NAFNet(Backbone):
             FeatureInfo(f"decoder{levels - 1 - level}", channels[level], 2**level) for level in range(levels)
         )
 
+        def stage(channels: int, blocks: int) -> Stage:
+            return Stage(NAFBlock(channels) for _ in range(blocks))
+
         self.intro = nn.Conv2d(3, config.width, 3, padding=1)
         self.ending = nn.Conv2d(config.width, 3, 3, padding=1)
-        self.encoders = nn.ModuleList(map(Stage, channels, config.encoder_blocks))
-        self.middle_blks = Stage(channels[-1], config.middle_blocks)
+        self.encoders = nn.ModuleList(map(stage, channels, config.encoder_blocks))
+        self.middle_blks = stage(channels[-1], config.middle_blocks)
         self.ups = nn.ModuleList(
             nn.Sequential(nn.Conv2d(c, 2 * c, 1, bias=False), nn.PixelShuffle(2)) for c in reversed(channels[1:])
         )
         self.downs = nn.ModuleList(nn.Conv2d(c, 2 * c, 2, stride=2) for c in channels[:-1])
         for level, (c, blocks) in enumerate(zip(reversed(channels[:-1]), config.decoder_blocks, strict=True)):
-            self.add_module(f"decoder{level}", Stage(c, blocks))
+            self.add_module(f"decoder{level}", stage(c, blocks))
 
     def encode(self, x: Tensor, mask: VisibleMask | None) -> Features:
         """Everything but the last convolution; see the base class."""

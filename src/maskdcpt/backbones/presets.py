@@ -6,13 +6,21 @@ from typing import TypeAlias
 
 from maskdcpt.backbones.base import Backbone
 from maskdcpt.backbones.nafnet import NAFNet, NAFNetConfig
+from maskdcpt.backbones.promptir import PromptIR, PromptIRConfig
+from maskdcpt.backbones.restormer import Restormer, RestormerConfig
+from maskdcpt.backbones.swinir import SwinIR, SwinIRConfig
 from maskdcpt.config import from_dict
 from maskdcpt.errors import UserError, nearest
 
-BackboneConfig: TypeAlias = NAFNetConfig
+BackboneConfig: TypeAlias = NAFNetConfig | RestormerConfig | PromptIRConfig | SwinIRConfig
 """The configuration of any family; its ``name`` field tells which."""
 
-FAMILIES: dict[str, tuple[type[BackboneConfig], type[Backbone]]] = {"nafnet": (NAFNetConfig, NAFNet)}
+FAMILIES: dict[str, tuple[type[BackboneConfig], type[Backbone]]] = {
+    "nafnet": (NAFNetConfig, NAFNet),
+    "restormer": (RestormerConfig, Restormer),
+    "promptir": (PromptIRConfig, PromptIR),
+    "swinir": (SwinIRConfig, SwinIR),
+}
 
 
 def create_backbone(name: str, **fields: object) -> Backbone:

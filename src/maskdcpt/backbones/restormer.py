@@ -1,0 +1,253 @@
+"""Restormer: a U-Net of Transformer blocks whose attention runs over channels instead of positions.
+
+Zamir et al., "Restormer: Efficient Transformer for High-Resolution Image Restoration", CVPR 2022 (arXiv 2111.09881),
+in the variant that MaskDCPT (arXiv 2510.13282) pre-trains: width 48, blocks 4-6-6-8 and 4 of refinement, heads
+1-2-4-8, expansion 2.66, no bias in convolutions, layer norm with bias and eps 1e-5, 26,126,644 parameters, total
+stride 8. Parameter names are those of its published weights.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from maskdcpt.backbones.base import Backbone, FeatureInfo, Features
+from maskdcpt.backbones.stage import Stage
+from maskdcpt.config import configuration
+from maskdcpt.errors import UserError
+from maskdcpt.masking import LayerNorm2d, VisibleMask, hide
+
+
+@configuration
+class RestormerConfig:
+    """Size of a Restormer; the default is the published one."""
+
+    name: Literal["restormer"] = "restormer"
+    """Family."""
+    width: int = 48
+    """Channels at full resolution; they double at every level down."""
+    blocks: tuple[int, ...] = (4, 6, 6, 8)
+    """Blocks per level, from full resolution down; all but the lowest level have them on the way up as well."""
+    refinement_blocks: int = 4
+    """Blocks at full resolution before the head."""
+    heads: tuple[int, ...] = (1, 2, 4, 8)
+    """Heads of attention per level."""
+    expansion: float = 2.66
+    """Channels inside a feed-forward network, as a multiple of the channels outside."""
+
+    def __post_init__(self) -> None:
+        require_u_net(self.name, self.width, self.blocks, self.heads, self.refinement_blocks, self.expansion)
+
+
+def require_u_net(
+    name: str, width: int, blocks: tuple[int, ...], heads: tuple[int, ...], refinement: int, expansion: float
+) -> None:
+    """Refuses a size that no such network can have.
+
+    Raises:
+        UserError: If a number is out of range or the numbers do not fit one another.
+    """
+    if len(blocks) < 2 or len(heads) != len(blocks) or min(*blocks, refinement) < 0 or min(*heads, width) < 1:
+        raise UserError(
+            f"a {name} needs blocks and heads for the same two levels or more, no negative counts and a positive "
+            f"width, not width {width}, blocks {blocks}, heads {heads}, refinement {refinement}"
+        )
+    if any(width * 2**level % count for level, count in enumerate(heads)) or width % 2:
+        raise UserError(f"{name}: heads {heads} do not divide the channels of their levels at width {width}")
+    if not int(width * expansion) >= 1:
+        raise UserError(f"{name}: expansion {expansion} leaves no channels inside a feed-forward network")
+
+
+class ChannelAttention(nn.Module):
+    """Multi-Dconv head transposed attention (their section 3.1): channels attend to channels.
+
+    Similarity is a sum over positions, so with hidden positions at zero it sees the visible ones only.
+
+    Args:
+        channels: Channels of input and output.
+        heads: Groups of channels that attend among themselves.
+        bias: Whether the convolutions have biases.
+    """
+
+    def __init__(self, channels: int, heads: int, bias: bool) -> None:
+        super().__init__()
+        self.heads = heads
+        self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1, bias=bias)
+        self.qkv_dwconv = nn.Conv2d(3 * channels, 3 * channels, 3, padding=1, groups=3 * channels, bias=bias)
+        self.project_out = nn.Conv2d(channels, channels, 1, bias=bias)
+
+    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+        """Maps (N, C, H, W) to the same shape."""
+        qkv = hide(self.qkv_dwconv(hide(self.qkv(x), mask)), mask)  # 3C
+        positions = x.shape[-2] * x.shape[-1]
+        q, k, v = qkv.reshape(len(x), 3, self.heads, -1, positions).unbind(1)  # (N, heads, C / heads, H W) each
+        q, k = F.normalize(q, dim=-1, eps=EPS), F.normalize(k, dim=-1, eps=EPS)
+        weights = (q @ k.mT * self.temperature).softmax(-1)  # (N, heads, C / heads, C / heads)
+        return self.project_out((weights @ v).reshape(x.shape))  # type: ignore[no-any-return]
+
+
+EPS = 1e-6
+"""Shortest vector over the positions that is scaled to length 1; half precision can still hold it."""
+
+
+class FeedForward(nn.Module):
+    """Gated-Dconv feed-forward network (their section 3.2).
+
+    Args:
+        channels: Channels of input and output.
+        hidden: Channels inside.
+        bias: Whether the convolutions have biases.
+    """
+
+    def __init__(self, channels: int, hidden: int, bias: bool) -> None:
+        super().__init__()
+        self.project_in = nn.Conv2d(channels, 2 * hidden, 1, bias=bias)
+        self.dwconv = nn.Conv2d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden, bias=bias)
+        self.project_out = nn.Conv2d(hidden, channels, 1, bias=bias)
+
+    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+        """Maps (N, C, H, W) to the same shape."""
+        a, b = self.dwconv(hide(self.project_in(x), mask)).chunk(2, dim=1)
+        return self.project_out(F.gelu(a) * b)  # type: ignore[no-any-return]
+
+
+class TransformerBlock(nn.Module):
+    """Two residual branches, each after a layer norm: channel attention, then the feed-forward network.
+
+    Args:
+        channels: Channels of input and output.
+        heads: Heads of attention.
+        expansion: Channels inside the feed-forward network, as a multiple.
+        bias: Whether the convolutions have biases.
+    """
+
+    def __init__(self, channels: int, heads: int, expansion: float, bias: bool) -> None:
+        super().__init__()
+        self.norm1 = LayerNorm2d(channels)
+        self.attn = ChannelAttention(channels, heads, bias)
+        self.norm2 = LayerNorm2d(channels)
+        self.ffn = FeedForward(channels, int(channels * expansion), bias)
+
+    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+        """Maps (N, C, H, W) to the same shape; hidden positions of x are zero and stay zero."""
+        y = x + self.attn(self.norm1(x), mask)
+        return hide(y + self.ffn(self.norm2(y), mask), mask)
+
+
+class Embedding(nn.Module):
+    """The first convolution, from RGB to features.
+
+    Args:
+        channels: Channels of the output.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, channels, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+        """Maps (N, 3, H, W) to (N, C, H, W)."""
+        return hide(self.proj(x), mask)
+
+
+class Downsample(nn.Module):
+    """Half the resolution, twice the channels: a convolution, then space to depth.
+
+    Args:
+        channels: Channels of the input.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels // 2, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+        """Maps (N, C, H, W) to (N, 2C, H / 2, W / 2)."""
+        return F.pixel_unshuffle(hide(self.conv(x), mask), 2)
+
+
+class Upsample(nn.Module):
+    """Twice the resolution: a convolution, then depth to space.
+
+    Args:
+        inputs: Channels of the input.
+        outputs: Channels of the output.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, 4 * outputs, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+        """Maps (N, C, H, W) to (N, outputs, 2H, 2W)."""
+        return F.pixel_shuffle(hide(self.conv(x), mask), 2)
+
+
+class Restormer(Backbone):
+    """The network; see the module's docstring.
+
+    Args:
+        config: Its size.
+    """
+
+    def __init__(self, config: RestormerConfig) -> None:
+        super().__init__()
+        self.config = config
+        deepest = len(config.blocks)
+        self.stride = 2 ** (deepest - 1)
+        width = {level: config.width * 2 ** (level - 1) for level in range(1, deepest + 1)}
+        # At full resolution the way up keeps the channels of both its inputs.
+        upward = {**width, 1: 2 * config.width}
+        self.feature_info = tuple(
+            FeatureInfo(f"decoder_level{level}", upward[level], 2 ** (level - 1)) for level in range(1, deepest)
+        )
+
+        def stage(channels: int, level: int, blocks: int) -> Stage:
+            heads = config.heads[level - 1]
+            return Stage(TransformerBlock(channels, heads, config.expansion, bias=False) for _ in range(blocks))
+
+        self.patch_embed = Embedding(config.width)
+        for level in range(1, deepest):
+            self.add_module(f"encoder_level{level}", stage(width[level], level, config.blocks[level - 1]))
+            self.add_module(f"down{level}_{level + 1}", Downsample(width[level]))
+        self.latent = stage(width[deepest], deepest, config.blocks[-1])
+        for level in range(deepest - 1, 0, -1):
+            self.add_module(f"up{level + 1}_{level}", Upsample(width[level + 1], width[level]))
+            if level > 1:
+                reduce = nn.Conv2d(2 * width[level], width[level], 1, bias=False)
+                self.add_module(f"reduce_chan_level{level}", reduce)
+            self.add_module(f"decoder_level{level}", stage(upward[level], level, config.blocks[level - 1]))
+        self.refinement = stage(upward[1], 1, config.refinement_blocks)
+        self.output = nn.Conv2d(upward[1], 3, 3, padding=1, bias=False)
+        self.apply(_initialise)
+
+    def encode(self, x: Tensor, mask: VisibleMask | None) -> Features:
+        """Everything but the last convolution; see the base class."""
+        deepest = len(self.config.blocks)
+        x = self.patch_embed(x, mask)  # (N, w, H, W)
+        skips, stages = [], []
+        for level in range(1, deepest):
+            skips.append(self.get_submodule(f"encoder_level{level}")(x, mask))
+            x = self.get_submodule(f"down{level}_{level + 1}")(skips[-1], mask)  # channels double, sides halve
+        x = self.latent(x, mask)
+        for level in range(deepest - 1, 0, -1):
+            x = self.get_submodule(f"up{level + 1}_{level}")(x, mask)  # channels halve, sides double
+            x = torch.cat([x, skips.pop()], 1)  # channels double
+            if level > 1:
+                x = self.get_submodule(f"reduce_chan_level{level}")(x)  # and halve again
+            x = self.get_submodule(f"decoder_level{level}")(x, mask)
+            stages.append(x)
+        return Features(stages[::-1], self.refinement(x, mask))
+
+    def apply_head(self, last: Tensor) -> Tensor:
+        """The last convolution; see the base class."""
+        return self.output(last)  # type: ignore[no-any-return]
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.trunc_normal_(module.weight, std=0.02)

@@ -1,0 +1,214 @@
+"""SwinIR: Transformer layers at full resolution whose attention runs within small windows.
+
+Liang et al., "SwinIR: Image Restoration Using Swin Transformer", ICCVW 2021 (arXiv 2108.10257), in the variant that
+MaskDCPT (arXiv 2510.13282) pre-trains: width 180, two times three groups of six layers, six heads, windows of 8 x 8,
+11,455,563 parameters. It has neither relative position bias nor a mask for shifted windows, which therefore reach
+across the image's opposite borders. Parameter names are those of its published weights.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from maskdcpt.backbones.base import Backbone, FeatureInfo, Features
+from maskdcpt.backbones.stage import Stage
+from maskdcpt.config import configuration
+from maskdcpt.errors import UserError
+from maskdcpt.masking import LayerNorm2d, VisibleMask, hide
+
+RGB_MEAN = (0.4488, 0.4371, 0.4040)
+"""Mean colour of DIV2K, which the network subtracts from its input."""
+
+
+@configuration
+class SwinIRConfig:
+    """Size of a SwinIR; the default is the published one."""
+
+    name: Literal["swinir"] = "swinir"
+    """Family."""
+    width: int = 180
+    """Channels."""
+    encoder_blocks: tuple[int, ...] = (6, 6, 6)
+    """Layers of each group in the first half of the network."""
+    decoder_blocks: tuple[int, ...] = (6, 6, 6)
+    """Layers of each group in the latter half."""
+    heads: int = 6
+    """Heads of attention."""
+    window: int = 8
+    """Side of a window in pixels, even."""
+    expansion: float = 2.0
+    """Channels inside a multi-layer perceptron, as a multiple of the channels outside."""
+
+    def __post_init__(self) -> None:
+        blocks = (*self.encoder_blocks, *self.decoder_blocks)
+        if not self.encoder_blocks or not self.decoder_blocks or min(blocks) < 0 or min(self.width, self.heads) < 1:
+            raise UserError(
+                "a swinir needs a group or more in each half, no negative counts and a positive width, not "
+                f"width {self.width}, encoder {self.encoder_blocks}, decoder {self.decoder_blocks}, heads {self.heads}"
+            )
+        if self.width % self.heads or self.window < 2 or self.window % 2 or not int(self.width * self.expansion) >= 1:
+            raise UserError(
+                "a swinir's heads divide its width, its window is even and its expansion positive, not "
+                f"width {self.width}, heads {self.heads}, window {self.window}, expansion {self.expansion}"
+            )
+
+
+class WindowAttention(nn.Module):
+    """Multi-head self-attention among the positions of a window (their section 3.2).
+
+    Args:
+        channels: Channels of input and output.
+        heads: Number of heads.
+    """
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.proj = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor, keys: Tensor | None) -> Tensor:
+        """Maps windows (B, L, C) to the same shape; ``keys`` (B, 1, 1, L) tells which positions may be seen."""
+        qkv = self.qkv(x).reshape(*x.shape[:2], 3, self.heads, -1)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # (B, heads, L, C / heads) each
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
+        return self.proj(mixed.transpose(1, 2).flatten(-2))  # type: ignore[no-any-return]
+
+
+class Perceptron(nn.Module):
+    """Two linear layers with a GELU between them.
+
+    Args:
+        channels: Channels of input and output.
+        hidden: Channels inside.
+    """
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(channels, hidden)
+        self.fc2 = nn.Linear(hidden, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (..., C) to the same shape."""
+        return self.fc2(F.gelu(self.fc1(x)))  # type: ignore[no-any-return]
+
+
+class SwinLayer(nn.Module):
+    """Two residual branches, each after a layer norm: attention in windows, then a perceptron.
+
+    Args:
+        config: Size of the network.
+        shift: How far the windows are moved towards the end of both axes, in pixels.
+    """
+
+    def __init__(self, config: SwinIRConfig, shift: int) -> None:
+        super().__init__()
+        self.window, self.shift = config.window, shift
+        self.norm1 = nn.LayerNorm(config.width)
+        self.attn = WindowAttention(config.width, config.heads)
+        self.norm2 = nn.LayerNorm(config.width)
+        self.mlp = Perceptron(config.width, int(config.width * config.expansion))
+
+    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+        """Maps (N, C, H, W) to the same shape; hidden positions of x are zero and stay zero."""
+        rows = x.permute(0, 2, 3, 1)  # (N, H, W, C); free of copies when x is channels-last, as the result is
+        keys = None if mask is None else self._keys(mask.at((x.shape[-2], x.shape[-1])).permute(0, 2, 3, 1))
+        y = rows + self._join(self.attn(self._split(self.norm1(rows)), keys), rows)
+        y = y + self.mlp(self.norm2(y))
+        return hide(y.permute(0, 3, 1, 2), mask)
+
+    def _keys(self, visible: Tensor) -> Tensor:
+        # In a window without a visible position attention has nothing to see; what it makes there is hidden anyway.
+        keys = self._split(visible).transpose(1, 2)[:, None]
+        return keys | ~keys.any(-1, keepdim=True)
+
+    def _split(self, x: Tensor) -> Tensor:
+        """From (N, H, W, C) to windows (N windows, window^2, C)."""
+        if self.shift:
+            x = x.roll((-self.shift, -self.shift), (1, 2))
+        n, height, width, channels = x.shape
+        tiles = x.reshape(n, height // self.window, self.window, width // self.window, self.window, channels)
+        return tiles.transpose(2, 3).reshape(-1, self.window**2, channels)
+
+    def _join(self, windows: Tensor, like: Tensor) -> Tensor:
+        """The inverse of ``_split``."""
+        n, height, width, channels = like.shape
+        grid = (n, height // self.window, width // self.window, self.window, self.window, channels)
+        x = windows.reshape(grid).transpose(2, 3).reshape(like.shape)
+        return x.roll((self.shift, self.shift), (1, 2)) if self.shift else x
+
+
+class Group(nn.Module):
+    """Layers, then a convolution, around which the input goes on (their residual Swin Transformer block).
+
+    Args:
+        config: Size of the network.
+        layers: Number of layers; every second one has its windows moved by half a window.
+    """
+
+    def __init__(self, config: SwinIRConfig, layers: int) -> None:
+        super().__init__()
+        self.residual_group = Stage(SwinLayer(config, index % 2 * config.window // 2) for index in range(layers))
+        self.conv = nn.Conv2d(config.width, config.width, 3, padding=1)
+
+    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+        """Maps (N, C, H, W) to the same shape; hidden positions of x are zero and stay zero."""
+        return hide(x + self.conv(self.residual_group(x, mask)), mask)
+
+
+class SwinIR(Backbone):
+    """The network; see the module's docstring.
+
+    Args:
+        config: Its size.
+    """
+
+    mean: Tensor
+
+    def __init__(self, config: SwinIRConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.stride = config.window
+        # Fine to coarse, which is here from the last group to the first: all are at full resolution.
+        self.feature_info = tuple(
+            FeatureInfo(f"decode_layers{index}", config.width, 1)
+            for index in reversed(range(len(config.decoder_blocks)))
+        )
+
+        self.register_buffer("mean", torch.tensor(RGB_MEAN).reshape(1, 3, 1, 1), persistent=False)
+        self.conv_first = nn.Conv2d(3, config.width, 3, padding=1)
+        self.patch_embed = nn.ModuleDict({"norm": LayerNorm2d(config.width)})
+        self.encode_layers = nn.ModuleList(Group(config, layers) for layers in config.encoder_blocks)
+        for index, layers in enumerate(config.decoder_blocks):
+            self.add_module(f"decode_layers{index}", Group(config, layers))
+        self.norm = LayerNorm2d(config.width)
+        self.conv_after_body = nn.Conv2d(config.width, config.width, 3, padding=1)
+        self.conv_last = nn.Conv2d(config.width, 3, 3, padding=1)
+        self.apply(_initialise)
+
+    def encode(self, x: Tensor, mask: VisibleMask | None) -> Features:
+        """Everything but the last convolution; see the base class."""
+        shallow = hide(self.conv_first(hide(x - self.mean, mask)), mask)  # (N, w, H, W), and so all the way
+        x = self.patch_embed["norm"](shallow, mask)
+        for group in self.encode_layers:
+            x = group(x, mask)
+        stages = []
+        for index in range(len(self.config.decoder_blocks)):
+            x = self.get_submodule(f"decode_layers{index}")(x, mask)
+            stages.append(x)
+        deep = self.conv_after_body(self.norm(x, mask))
+        return Features(stages[::-1], hide(deep + shallow, mask))
+
+    def apply_head(self, last: Tensor) -> Tensor:
+        """The last convolution; see the base class."""
+        return self.conv_last(last)  # type: ignore[no-any-return]
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)
