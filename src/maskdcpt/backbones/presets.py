@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import Field
 
 from maskdcpt.backbones.base import Backbone
 from maskdcpt.backbones.nafnet import NAFNet, NAFNetConfig
@@ -12,10 +15,12 @@ from maskdcpt.backbones.swinir import SwinIR, SwinIRConfig
 from maskdcpt.config import from_dict
 from maskdcpt.errors import UserError, nearest
 
-BackboneConfig: TypeAlias = NAFNetConfig | RestormerConfig | PromptIRConfig | SwinIRConfig
+BackboneConfig: TypeAlias = Annotated[
+    NAFNetConfig | RestormerConfig | PromptIRConfig | SwinIRConfig, Field(discriminator="name")
+]
 """The configuration of any family; its ``name`` field tells which."""
 
-FAMILIES: dict[str, tuple[type[BackboneConfig], type[Backbone]]] = {
+FAMILIES: dict[str, tuple[type[Any], Callable[[Any], Backbone]]] = {
     "nafnet": (NAFNetConfig, NAFNet),
     "restormer": (RestormerConfig, Restormer),
     "promptir": (PromptIRConfig, PromptIR),

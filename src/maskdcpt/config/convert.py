@@ -7,7 +7,8 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, get_type_hints
+from types import UnionType
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, get_args, get_type_hints
 
 import tomli_w
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -80,14 +81,26 @@ def _without_none(value: Any) -> Any:
 def _first_fault(cls: type, error: ValidationError) -> str:
     fault = error.errors(include_url=False)[0]
     *parents, name = [str(part) for part in fault["loc"]] or [""]
-    place = ".".join((*parents, name))
+    if fault["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        known = [kind.name for kind in get_args(_follow(cls, [*parents, name])[0])]
+        given = fault.get("ctx", {}).get("tag")
+        problem = "missing" if given is None else f"{given!r} does not exist"
+        return f"{'.'.join((*parents, name))}.name: {problem}{nearest(given or '', known)}"
+    holder, path = _follow(cls, parents)
+    place = ".".join((*path, name))
     if fault["type"] == "unexpected_keyword_argument":
-        return f"no setting is called {place!r}{nearest(name, _fields(cls, parents))}"
+        return f"no setting is called {place!r}{nearest(name, [field.name for field in dataclasses.fields(holder)])}"
     message = fault["msg"].removeprefix("Value error, ")
     return f"{place}: {message}, not {fault['input']!r}" if fault["type"] != "value_error" else message
 
 
-def _fields(cls: Any, parents: list[str]) -> list[str]:
-    for parent in parents:
-        cls = get_type_hints(cls)[parent]
-    return [field.name for field in dataclasses.fields(cls)]
+def _follow(cls: Any, parts: list[str]) -> tuple[Any, list[str]]:
+    """The type at a place in a configuration, and the place as its users write it, without the tags of unions."""
+    path = []
+    for part in parts:
+        if isinstance(cls, UnionType):
+            cls = next(kind for kind in get_args(cls) if kind.name == part)
+        else:
+            cls = get_type_hints(cls).get(part) if dataclasses.is_dataclass(cls) else None
+            path.append(part)
+    return cls, path
