@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import torch
+from torch import nn
 
 from maskdcpt.errors import UserError
 
@@ -32,3 +33,13 @@ def find_device(name: str) -> torch.device:
         found = ", ".join(f"{count} x {kind}" for kind, count in present.items() if count)
         raise UserError(f"this machine has no device {name!r}; it has {found}")
     return torch.device(name)
+
+
+def move(module: nn.Module, device: torch.device) -> None:
+    """Moves a module to a device, with the weights of its 2-D convolutions in channels-last layout.
+
+    Args:
+        module: The module, changed in place.
+        device: Where to.
+    """
+    nn.utils.convert_conv2d_weight_memory_format(module.to(device), torch.channels_last)  # type: ignore[no-untyped-call]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from maskdcpt.backbones.base import Backbone, FeatureInfo, Features
+from maskdcpt.backbones.shapes import Rename, Shapes
 from maskdcpt.backbones.stage import Stage
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError
@@ -33,6 +34,8 @@ class NAFNetConfig:
     """Blocks at the lowest resolution."""
     decoder_blocks: tuple[int, ...] = (1, 1, 1, 1)
     """Blocks per decoder level, from the lowest resolution up."""
+    eps: float = 1e-5
+    """What layer norms add to the variance; the original release and MaskDCPT's predecessor have 1e-6."""
 
     def __post_init__(self) -> None:
         levels = len(self.encoder_blocks)
@@ -72,9 +75,10 @@ class NAFBlock(nn.Module):
 
     Args:
         channels: Channels of input and output.
+        eps: What layer norms add to the variance.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, eps: float) -> None:
         super().__init__()
         self.beta = nn.Parameter(torch.zeros(1, channels, 1, 1))
         self.gamma = nn.Parameter(torch.zeros(1, channels, 1, 1))
@@ -84,8 +88,8 @@ class NAFBlock(nn.Module):
         self.sca = ChannelAttention(channels)
         self.conv4 = nn.Conv2d(channels, 2 * channels, 1)
         self.conv5 = nn.Conv2d(channels, channels, 1)
-        self.norm1 = LayerNorm2d(channels)
-        self.norm2 = LayerNorm2d(channels)
+        self.norm1 = LayerNorm2d(channels, eps)
+        self.norm2 = LayerNorm2d(channels, eps)
 
     def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
         """Maps (N, C, H, W) to the same shape; hidden positions of x are zero and stay zero."""
@@ -115,7 +119,7 @@ class NAFNet(Backbone):
         )
 
         def stage(channels: int, blocks: int) -> Stage:
-            return Stage(NAFBlock(channels) for _ in range(blocks))
+            return Stage(NAFBlock(channels, config.eps) for _ in range(blocks))
 
         self.intro = nn.Conv2d(3, config.width, 3, padding=1)
         self.ending = nn.Conv2d(config.width, 3, 3, padding=1)
@@ -146,3 +150,30 @@ class NAFNet(Backbone):
     def apply_head(self, last: Tensor) -> Tensor:
         """The last convolution; see the base class."""
         return self.ending(last)  # type: ignore[no-any-return]
+
+
+RENAMES = (
+    Rename(r"decoders\.(\d+)\.", r"decoder\1."),
+    Rename(r"((?:encoders\.\d+|middle_blks|decoder\d+)\.)(?=\d)", r"\1blocks."),
+)
+"""Names of the original release, and of MaskDCPT's predecessor (the second rule alone)."""
+
+
+def infer_config(shapes: Shapes, renamed: bool) -> NAFNetConfig:
+    """The size of the network that weights belong to.
+
+    Args:
+        shapes: Their shapes, under the names used here.
+        renamed: Whether they had other names.
+
+    Raises:
+        UserError: If the shapes are those of no NAFNet.
+    """
+    levels = range(shapes.count(r"downs\.(\d+)\."))
+    return NAFNetConfig(
+        width=shapes["intro.weight"][0],
+        encoder_blocks=tuple(shapes.count(rf"encoders\.{level}\.blocks\.(\d+)\.") for level in levels),
+        middle_blocks=shapes.count(r"middle_blks\.blocks\.(\d+)\."),
+        decoder_blocks=tuple(shapes.count(rf"decoder{level}\.blocks\.(\d+)\.") for level in levels),
+        eps=1e-6 if renamed else 1e-5,
+    )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 from pydantic import Field
 
+from maskdcpt.backbones import nafnet, promptir, restormer, swinir
 from maskdcpt.backbones.base import Backbone
 from maskdcpt.backbones.nafnet import NAFNet, NAFNetConfig
 from maskdcpt.backbones.promptir import PromptIR, PromptIRConfig
 from maskdcpt.backbones.restormer import Restormer, RestormerConfig
+from maskdcpt.backbones.shapes import Rename, Shapes
 from maskdcpt.backbones.swinir import SwinIR, SwinIRConfig
 from maskdcpt.config import from_dict
 from maskdcpt.errors import UserError, nearest
@@ -20,12 +22,35 @@ BackboneConfig: TypeAlias = Annotated[
 ]
 """The configuration of any family; its ``name`` field tells which."""
 
-FAMILIES: dict[str, tuple[type[Any], Callable[[Any], Backbone]]] = {
-    "nafnet": (NAFNetConfig, NAFNet),
-    "restormer": (RestormerConfig, Restormer),
-    "promptir": (PromptIRConfig, PromptIR),
-    "swinir": (SwinIRConfig, SwinIR),
+
+class Family(NamedTuple):
+    """All that is known of one kind of network."""
+
+    config: type[Any]
+    """Its configuration."""
+    network: Callable[[Any], Backbone]
+    """The network itself."""
+    mark: str
+    """A tensor that every network of the family has, whoever released it."""
+    renames: Sequence[Rename]
+    """From the names of other releases to ours."""
+    unused: str | None
+    """Pattern for the start of names of tensors that other releases have and never use."""
+    infer_config: Callable[[Shapes, bool], Any]
+    """From the shapes of weights to the configuration."""
+
+
+FAMILIES = {
+    "nafnet": Family(NAFNetConfig, NAFNet, "intro.weight", nafnet.RENAMES, None, nafnet.infer_config),
+    "promptir": Family(
+        PromptIRConfig, PromptIR, "prompt1.prompt_param", promptir.RENAMES, promptir.UNUSED, promptir.infer_config
+    ),
+    "restormer": Family(
+        RestormerConfig, Restormer, "patch_embed.proj.weight", restormer.RENAMES, None, restormer.infer_config
+    ),
+    "swinir": Family(SwinIRConfig, SwinIR, "conv_first.weight", swinir.RENAMES, None, swinir.infer_config),
 }
+"""Every family by its name. Weights belong to the first whose mark they have."""
 
 
 def create_backbone(name: str, **fields: object) -> Backbone:
@@ -40,9 +65,9 @@ def create_backbone(name: str, **fields: object) -> Backbone:
     """
     if name not in FAMILIES:
         raise UserError(f"no backbone is called {name!r}{nearest(name, FAMILIES)}")
-    return build_backbone(from_dict(FAMILIES[name][0], fields, where=name))
+    return build_backbone(from_dict(FAMILIES[name].config, fields, where=name))
 
 
 def build_backbone(config: BackboneConfig) -> Backbone:
     """Makes the network that a configuration describes, with fresh weights."""
-    return FAMILIES[config.name][1](config)
+    return FAMILIES[config.name].network(config)

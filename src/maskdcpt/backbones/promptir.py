@@ -14,7 +14,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskdcpt.backbones.base import Backbone, FeatureInfo, Features
-from maskdcpt.backbones.restormer import Downsample, Embedding, TransformerBlock, Upsample, require_u_net
+from maskdcpt.backbones.restormer import (
+    RENAMES as RESTORMER_RENAMES,
+)
+from maskdcpt.backbones.restormer import (
+    Downsample,
+    Embedding,
+    TransformerBlock,
+    Upsample,
+    require_u_net,
+    u_net_fields,
+)
+from maskdcpt.backbones.shapes import Rename, Shapes
 from maskdcpt.backbones.stage import Stage
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError
@@ -45,6 +56,8 @@ class PromptIRConfig:
     """Components that each prompt is mixed from."""
     prompt_heads: int = 4
     """Heads of attention where features and prompt meet."""
+    bias: bool = True
+    """Whether the convolutions of blocks, of reductions and of the head have biases; in the original they do not."""
 
     def __post_init__(self) -> None:
         require_u_net(self.name, self.width, self.blocks, self.heads, self.refinement_blocks, self.expansion)
@@ -110,10 +123,13 @@ class PromptIR(Backbone):
         )
 
         def block(channels: int, heads: int) -> TransformerBlock:
-            return TransformerBlock(channels, heads, config.expansion, bias=True)
+            return TransformerBlock(channels, heads, config.expansion, config.bias)
 
         def stage(channels: int, level: int, blocks: int) -> Stage:
             return Stage(block(channels, config.heads[level - 1]) for _ in range(blocks))
+
+        def conv1x1(inputs: int, outputs: int) -> nn.Conv2d:
+            return nn.Conv2d(inputs, outputs, 1, bias=config.bias)
 
         self.patch_embed = Embedding(config.width)
         below = {**{level: upward[level + 1] for level in range(1, deepest - 1)}, deepest - 1: width[deepest]}
@@ -130,12 +146,12 @@ class PromptIR(Backbone):
             prompted = below[level] + config.prompt_channels[level - 1]
             self.add_module(f"up{level + 1}_{level}", Upsample(inner, outer))
             if level > 1:
-                self.add_module(f"reduce_chan_level{level}", nn.Conv2d(outer + width[level], width[level], 1))
+                self.add_module(f"reduce_chan_level{level}", conv1x1(outer + width[level], width[level]))
             self.add_module(f"noise_level{level}", block(prompted, config.prompt_heads))
-            self.add_module(f"reduce_noise_level{level}", nn.Conv2d(prompted, inner, 1))
+            self.add_module(f"reduce_noise_level{level}", conv1x1(prompted, inner))
             self.add_module(f"decoder_level{level}", stage(upward[level], level, config.blocks[level - 1]))
         self.refinement = stage(upward[1], 1, config.refinement_blocks)
-        self.output = nn.Conv2d(upward[1], 3, 3, padding=1)
+        self.output = nn.Conv2d(upward[1], 3, 3, padding=1, bias=config.bias)
 
     def encode(self, x: Tensor, mask: VisibleMask | None) -> Features:
         """Everything but the last convolution; see the base class."""
@@ -161,3 +177,33 @@ class PromptIR(Backbone):
     def apply_head(self, last: Tensor) -> Tensor:
         """The last convolution; see the base class."""
         return self.output(last)  # type: ignore[no-any-return]
+
+
+RENAMES = (*RESTORMER_RENAMES, Rename(r"(noise_level\d+\.norm\d\.)body\.", r"\1"))
+"""Names of the original release, and of MaskDCPT's predecessor."""
+
+UNUSED = r"(?:chnl_reduce|reduce_noise_channel_)\d\."
+"""Layers that the original release has and never uses."""
+
+
+def infer_config(shapes: Shapes, renamed: bool) -> PromptIRConfig:
+    """The size of the network that weights belong to.
+
+    Args:
+        shapes: Their shapes, under the names used here.
+        renamed: Whether they had other names, which changes nothing.
+
+    Raises:
+        UserError: If the shapes are those of no PromptIR, or of one that computes something else.
+    """
+    if not shapes.any(".norm1.bias"):
+        raise UserError("its layer norms have no bias and keep the mean, so it computes something else")
+    prompts = [shapes[f"prompt{level + 1}.prompt_param"] for level in range(shapes.count(r"prompt(\d+)\.", first=1))]
+    return PromptIRConfig(
+        **u_net_fields(shapes),
+        prompt_channels=tuple(shape[2] for shape in prompts),
+        prompt_sizes=tuple(shape[3] for shape in prompts),
+        prompt_components=prompts[0][1],
+        prompt_heads=shapes["noise_level1.attn.temperature"][0],
+        bias="output.bias" in shapes,
+    )

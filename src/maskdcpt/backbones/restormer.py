@@ -8,13 +8,14 @@ stride 8. Parameter names are those of its published weights.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskdcpt.backbones.base import Backbone, FeatureInfo, Features
+from maskdcpt.backbones.shapes import Rename, Shapes
 from maskdcpt.backbones.stage import Stage
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError
@@ -251,3 +252,49 @@ class Restormer(Backbone):
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d):
         nn.init.trunc_normal_(module.weight, std=0.02)
+
+
+RENAMES = (
+    Rename(r"((?:encoder_level\d+|latent|decoder_level\d+|refinement)\.)body\.(?=\d)", r"\1"),
+    Rename(r"((?:encoder_level\d+|latent|decoder_level\d+|refinement)\.)(?=\d)", r"\1blocks."),
+    Rename(r"((?:down|up)\d+_\d+\.)body\.0\.", r"\1conv."),
+    Rename(r"(.*\.norm\d\.)body\.", r"\1"),
+)
+"""Names of the original release, and of MaskDCPT's predecessor."""
+
+
+def infer_config(shapes: Shapes, renamed: bool) -> RestormerConfig:
+    """The size of the network that weights belong to.
+
+    Args:
+        shapes: Their shapes, under the names used here.
+        renamed: Whether they had other names, which changes nothing.
+
+    Raises:
+        UserError: If the shapes are those of no Restormer, or of one that computes something else.
+    """
+    if not shapes.any(".norm1.bias"):
+        raise UserError(
+            "its layer norms have no bias, so it computes something else: those of the original's denoising networks, "
+            "which keep the mean, or of MaskDCPT's predecessor, which also attends by ReLU"
+        )
+    if "skip_conv.weight" in shapes:
+        raise UserError("it restores dual-pixel pairs, not RGB images")
+    return RestormerConfig(**u_net_fields(shapes))
+
+
+def u_net_fields(shapes: Shapes) -> dict[str, Any]:
+    """The fields of a configuration that Restormer and PromptIR share, read from the shapes of weights.
+
+    Raises:
+        UserError: If a tensor that tells a field is missing.
+    """
+    names = [*(f"encoder_level{index + 1}" for index in range(shapes.count(r"down(\d+)_", first=1))), "latent"]
+    gates = shapes.keys(r".*\.ffn\.project_in\.weight")
+    return {
+        "width": shapes["patch_embed.proj.weight"][0],
+        "blocks": tuple(shapes.count(rf"{name}\.blocks\.(\d+)\.") for name in names),
+        "refinement_blocks": shapes.count(r"refinement\.blocks\.(\d+)\."),
+        "heads": tuple(shapes[f"{name}.blocks.0.attn.temperature"][0] for name in names),
+        "expansion": shapes.ratio((gate, gate.replace("project_in", "project_out")) for gate in gates),
+    }

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskdcpt.backbones.base import Backbone, FeatureInfo, Features
+from maskdcpt.backbones.shapes import Rename, Shapes
 from maskdcpt.backbones.stage import Stage
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError
@@ -212,3 +213,44 @@ def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)
+
+
+RENAMES: tuple[Rename, ...] = ()
+"""MaskDCPT's predecessor has the same names, and the original release is another function."""
+
+HEAD_CHANNELS = 30
+"""Channels of a head in every published size."""
+
+
+def infer_config(shapes: Shapes, renamed: bool) -> SwinIRConfig:
+    """The size of the network that weights belong to.
+
+    Heads and window leave no trace in the weights: they are taken to be as in the published networks, heads of 30
+    channels and windows of 8 x 8. A folder with ``config.json`` says them.
+
+    Args:
+        shapes: Their shapes, under the names used here.
+        renamed: Whether they had other names, which never happens.
+
+    Raises:
+        UserError: If the shapes are those of no SwinIR, or of one that computes something else.
+    """
+    if shapes.any("relative_position_bias_table", "attn_mask"):
+        raise UserError("it has relative position biases or masks for shifted windows, as the original release")
+    width = shapes["conv_first.weight"][0]
+    if width % HEAD_CHANNELS:
+        raise UserError(f"its {width} channels are no multiple of {HEAD_CHANNELS}, so its heads cannot be told")
+    outer = shapes.keys(r".*\.mlp\.fc1\.weight")
+    return SwinIRConfig(
+        width=width,
+        encoder_blocks=_counts(shapes, "encode_layers."),
+        decoder_blocks=_counts(shapes, "decode_layers"),
+        heads=width // HEAD_CHANNELS,
+        expansion=shapes.ratio((key, key.replace("fc1", "fc2")) for key in outer),
+    )
+
+
+def _counts(shapes: Shapes, prefix: str) -> tuple[int, ...]:
+    start = prefix.replace(".", r"\.")
+    groups = range(shapes.count(rf"{start}(\d+)\."))
+    return tuple(shapes.count(rf"{start}{group}\.residual_group\.blocks\.(\d+)\.") for group in groups)

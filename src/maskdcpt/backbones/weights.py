@@ -1,4 +1,4 @@
-"""Weights on disk: a folder with ``model.safetensors`` (plain keys) and ``config.json`` beside it."""
+"""Weights on disk: a folder with ``model.safetensors`` and ``config.json`` beside it, or a file of another release."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from maskdcpt.backbones.base import Backbone
 from maskdcpt.backbones.presets import FAMILIES, build_backbone
+from maskdcpt.backbones.states import read_state_dict, recognise
 from maskdcpt.config import from_dict, to_dict
 from maskdcpt.errors import UserError, nearest
 from maskdcpt.files import write_bytes
@@ -38,19 +39,31 @@ def load_backbone(path: str | Path) -> Backbone:
     """Loads a network in evaluation mode.
 
     Args:
-        path: A folder that ``save_backbone`` wrote, or the folder of a training run, whose newest checkpoint counts.
+        path: A folder that ``save_backbone`` wrote; the folder of a training run, whose newest checkpoint counts; or a
+            file of weights, of which family and size are read from names and shapes (docs/weights.md lists the
+            releases that are known).
 
     Raises:
-        UserError: If there are no weights, or they do not belong to the network that ``config.json`` describes.
+        UserError: If there are no weights, they are damaged, or they do not belong to the network that
+            ``config.json`` describes or to any known one.
     """
+    if Path(path).is_file():
+        return _load_file(Path(path))
     folder = find_weights(Path(path))
     values = read_config(folder).get("backbone")
     if not isinstance(values, dict) or values.get("name") not in FAMILIES:
         name = values.get("name") if isinstance(values, dict) else None
         raise UserError(f"{folder / CONFIG}: no backbone is called {name!r}{nearest(str(name), FAMILIES)}")
-    family, _ = FAMILIES[values["name"]]
-    network = build_backbone(from_dict(family, values, where=f"{folder / CONFIG}: backbone"))
+    kind = FAMILIES[values["name"]].config
+    network = build_backbone(from_dict(kind, values, where=f"{folder / CONFIG}: backbone"))
     load_tensors(network, folder / WEIGHTS)
+    return network.eval()
+
+
+def _load_file(path: Path) -> Backbone:
+    config, state = recognise(path, read_state_dict(path))
+    network = build_backbone(config)
+    _fill(network, state, f"{path}: the weights do not fit a {config.name} of the size they show")
     return network.eval()
 
 
@@ -98,9 +111,13 @@ def load_tensors(module: nn.Module, path: Path) -> None:
         raise UserError(f"{path}: no such file") from None
     except SafetensorError as error:
         raise UserError(f"{path}: not a whole safetensors file: {error}") from None
+    _fill(module, tensors, f"{path}: the weights do not fit the network in {CONFIG}")
+
+
+def _fill(module: nn.Module, tensors: Mapping[str, Tensor], message: str) -> None:
     faults = _differences(module.state_dict(), tensors)
     if faults:
-        raise UserError(f"{path}: the weights do not fit the network in {CONFIG}: {'; '.join(faults)}")
+        raise UserError(f"{message}: {'; '.join(faults)}")
     module.load_state_dict(tensors)
 
 
@@ -109,6 +126,11 @@ def _differences(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) ->
     groups = {
         "missing": expected.keys() - found.keys(),
         "unexpected": found.keys() - expected.keys(),
-        "another shape": {key for key in shared if expected[key].shape != found[key].shape},
+        "of another shape": {key for key in shared if expected[key].shape != found[key].shape},
+        "with values that are no numbers": {key for key in shared if not found[key].isfinite().all()},
     }
-    return [f"{len(keys)} {title} ({sorted(keys)[0]}, ...)" for title, keys in groups.items() if keys]
+    return [f"{len(keys)} {title} ({_few(sorted(keys))})" for title, keys in groups.items() if keys]
+
+
+def _few(keys: list[str]) -> str:
+    return ", ".join([*keys[:3], "..."] if len(keys) > 3 else keys)

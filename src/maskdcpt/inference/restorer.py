@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from maskdcpt.backbones import Backbone
-from maskdcpt.devices import find_device
+from maskdcpt.devices import find_device, move
 from maskdcpt.errors import UserError, naming
 from maskdcpt.images import ImageT, from_tensor, read_image, to_pil, to_tensor
 from maskdcpt.pretraining import ClassificationDecoder, load_model
@@ -41,7 +41,7 @@ class Restorer:
         self.classifier = classifier.eval() if classifier is not None else None
         for module in (self.backbone, self.classifier):
             if module is not None:
-                module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+                move(module, self.device)
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path, device: str = "auto") -> Restorer:

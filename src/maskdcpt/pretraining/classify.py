@@ -74,7 +74,7 @@ class ClassificationDecoder(nn.Module):
     """From the features of a backbone to one logit per type of damage.
 
     Args:
-        channels: Channels of the features, fine to coarse; each feature has half the resolution of the one before.
+        channels: Channels of the features, fine to coarse; each feature has half the resolution of the one before, or more.
         classes: Names of the types, in the order of the logits.
         config: Size.
     """
@@ -107,13 +107,15 @@ class ClassificationDecoder(nn.Module):
         Returns:
             Logits (N, classes).
         """
-        z: Tensor | float = 0.0
+        z = torch.zeros_like(features[0])
         weights = self.mixing_weights.softmax(0)
         for weight, feature, blocks, down in zip(
             weights, features, self.bottleneck_layers, self.downsample_layers, strict=True
         ):
-            z = down(self._run(blocks, z + weight * feature, mask))  # half the sides, channels of the next level
-        assert isinstance(z, Tensor)
+            # Where a network keeps its resolution (SwinIR), every second position is left out, then every fourth ...
+            step = feature.shape[-1] // z.shape[-1]
+            z = z + weight * feature[..., ::step, ::step]
+            z = down(self._run(blocks, z, mask))  # half the sides, channels of the next level
         z = self._run(self.last_stage, z, mask)
         return self.fc(self.mean(z, mask).flatten(1))  # type: ignore[no-any-return]
 

@@ -32,6 +32,8 @@ def load_model(path: str | Path) -> tuple[Backbone, ClassificationDecoder | None
     Raises:
         UserError: If anything is missing, damaged or does not fit.
     """
+    if Path(path).is_file():
+        return load_backbone(path), None
     folder = find_weights(Path(path))
     backbone = load_backbone(folder)
     description = read_config(folder).get("classifier")

@@ -19,7 +19,7 @@ from tensorboardX import SummaryWriter
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from maskdcpt.devices import find_device
+from maskdcpt.devices import find_device, move
 from maskdcpt.errors import UserError
 from maskdcpt.files import append_text
 from maskdcpt.pretraining import PretrainingModel, RestorationModel
@@ -56,7 +56,7 @@ class Trainer(Generic[Model]):
         self._sums: dict[str, Tensor] = {}
 
         self.fabric = Fabric(accelerator=find_device(config.device).type, devices=1, precision=config.precision)
-        model.to(self.fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        move(model, self.fabric.device)
         self._averaged = AveragedModel(model, multi_avg_fn=warming_average(config.ema))
         optimizer = torch.optim.AdamW(groups, betas=config.betas, weight_decay=config.weight_decay, fused=True)
         self.model, self._optimizer = self.fabric.setup(model, optimizer)

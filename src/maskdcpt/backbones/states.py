@@ -1,0 +1,105 @@
+"""Reading the weights that others have saved: from a file to plain names and tensors, without running any code."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from zipfile import BadZipFile
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from maskdcpt.backbones.presets import FAMILIES, BackboneConfig
+from maskdcpt.backbones.shapes import Shapes, rename
+from maskdcpt.errors import UserError
+
+WRAPPERS = ("params_ema", "params", "state_dict")
+"""Entries of a checkpoint that hold the weights, best first."""
+
+PREFIX = "module."
+"""What data-parallel training puts before every name."""
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Reads the weights in a ``.safetensors`` file or in any other file as PyTorch saves it.
+
+    Of a checkpoint the first of ``WRAPPERS`` counts; a prefix ``module.`` is dropped.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Name to tensor, on the CPU.
+
+    Raises:
+        UserError: If the file is damaged, holds anything but weights, or would have to run code to be read.
+    """
+    content: object = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    if isinstance(content, Mapping):
+        content = next((content[key] for key in WRAPPERS if key in content), content)
+    if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
+        raise UserError(
+            f"{path}: no weights in it; expected names and tensors, alone or as {', '.join(WRAPPERS[:-1])} "
+            f"or {WRAPPERS[-1]}"
+        )
+    return {str(key).removeprefix(PREFIX): value for key, value in content.items()}
+
+
+def recognise(path: Path, state: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, Tensor]]:
+    """Finds out which network weights belong to.
+
+    Args:
+        path: Where they come from, for messages.
+        state: Name to tensor, under the names of any known release.
+
+    Returns:
+        The network's configuration, and the weights under the names used here.
+
+    Raises:
+        UserError: If they belong to no known family, or to a network that computes something else.
+    """
+    for name, family in FAMILIES.items():
+        if family.mark in state:
+            kept = {key: value for key, value in state.items() if not (family.unused and re.match(family.unused, key))}
+            renamed = rename(kept, family.renames)
+            try:
+                return family.infer_config(Shapes(renamed), renamed.keys() != kept.keys()), renamed
+            except UserError as error:
+                raise UserError(f"{path}: a {name} that this library does not have: {error}") from None
+    raise UserError(
+        f"{path}: weights of no known network ({', '.join(FAMILIES)}); it has {len(state)} tensors such as "
+        f"{', '.join(sorted(state)[:3])}"
+    )
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return safetensors.torch.load(path.read_bytes())
+    except SafetensorError as error:
+        raise UserError(f"{path}: not a whole safetensors file: {error}") from None
+
+
+def _read_pickle(path: Path) -> object:
+    content = path.read_bytes()
+    if not content:
+        raise UserError(f"{path}: an empty file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of files that PyTorch has not written; they fail below or are fine
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        if "GLOBAL" in str(error):
+            raise UserError(f"{path}: holds code besides weights, which is never run; save the weights alone") from None
+        raise UserError(f"{path}: damaged, or not a file of weights") from None
+    except DAMAGE:
+        raise UserError(f"{path}: damaged, or not a file of weights") from None
+
+
+DAMAGE = (RuntimeError, EOFError, OSError, LookupError, ValueError, AttributeError, TypeError, BadZipFile)
+"""What PyTorch raises on files that are cut short or something else altogether."""
