@@ -42,4 +42,4 @@ def move(module: nn.Module, device: torch.device) -> None:
         module: The module, changed in place.
         device: Where to.
     """
-    nn.utils.convert_conv2d_weight_memory_format(module.to(device), torch.channels_last)  # type: ignore[no-untyped-call]
+    nn.utils.convert_conv2d_weight_memory_format(module.to(device), torch.channels_last)

@@ -179,3 +179,60 @@ def test_masks_are_never_drawn_inside_forward(net):
     state = torch.random.get_rng_state()
     net(x, mask=random_mask(net, (4, 4), 0.5, batch=2))
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@torch.no_grad()
+def test_layer_groups_share_out_all_parameters_in_the_order_of_their_work(net):
+    groups = net.layer_groups()
+    assert sorted(name for group in groups for name in group) == sorted(name for name, _ in net.named_parameters())
+    assert all(groups)
+    depth = {name: index for index, group in enumerate(groups) for name in group}
+    called = []
+    for name, module in net.named_modules():
+        own = [f"{name}.{key}" for key, _ in module.named_parameters(recurse=False)]
+        if own and not list(module.children()):
+            module.register_forward_pre_hook(lambda _, __, key=own[0]: called.append(depth[key]))
+    net(torch.rand(1, 3, 16, 16, generator=seeded(3)))
+    assert called == sorted(called)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_checkpointing_changes_neither_result_nor_gradient(net, masked):
+    x = torch.rand(2, 3, 3 * net.stride, 3 * net.stride, generator=seeded(3))
+    mask = random_mask(net, (3, 3), 0.5, batch=2) if masked else None
+    results = []
+    for enable in (False, True):
+        net.zero_grad()
+        net.set_grad_checkpointing(enable)
+        kept = 0
+
+        def keep(tensor):
+            nonlocal kept
+            kept += tensor.numel()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = net(x, mask=mask).square().mean()
+        loss.backward()
+        results.append((loss, [p.grad.clone() for p in net.parameters()], kept))
+    assert torch.equal(results[0][0], results[1][0])
+    assert all(torch.equal(a, b) for a, b in zip(results[0][1], results[1][1], strict=True))
+    assert results[1][2] < 0.8 * results[0][2]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@torch.no_grad()
+def test_half_precision_keeps_the_masks_promises(net, dtype):
+    for parameter in net.parameters():
+        parameter.mul_(0.5)  # within the range of half precision
+    size = (4 * net.stride, 3 * net.stride)
+    mask = random_mask(net, (4, 3), 0.5)
+    x = torch.rand(3, 3, *size, generator=seeded(3))
+    hidden = ~mask.at(size).expand_as(x)
+    with torch.autocast("cpu", dtype=dtype):
+        y = net(x, mask=mask)
+        assert torch.equal(net(x.masked_fill(hidden, float("inf")), mask=mask), y)
+    assert torch.isfinite(y).all()
+    assert y[hidden].abs().max() == 0
+    reference = net(x, mask=mask)
+    assert (y - reference).abs().max() < 0.1 * reference.abs().max()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from maskdcpt.backbones.stage import Stage
 from maskdcpt.errors import UserError
 from maskdcpt.masking import VisibleMask
 
@@ -45,6 +46,8 @@ class Backbone(nn.Module, ABC):
     """The frozen dataclass that describes the network's size; its ``name`` field is the family."""
     feature_info: tuple[FeatureInfo, ...]
     """The stages that ``forward_features`` returns, fine to coarse."""
+    layers: tuple[tuple[str, ...], ...]
+    """Names of submodules in the order in which they work, those of one depth together."""
 
     @abstractmethod
     def encode(self, x: Tensor, mask: VisibleMask | None) -> Features:
@@ -73,6 +76,18 @@ class Backbone(nn.Module, ABC):
         """From features to the restored image: the head's correction on top of the (visible) input."""
         correction = self.apply_head(features.last)[..., : x.shape[-2], : x.shape[-1]]
         return self._hide_pixels(correction + x, mask)
+
+    def layer_groups(self) -> list[list[str]]:
+        """The names of all parameters by depth, from the input to the head: groups for layer-wise decay."""
+        names = [name for name, _ in self.named_parameters()]
+        prefixes = [tuple(f"{module}." for module in group) for group in self.layers]
+        return [[name for name in names if name.startswith(group)] for group in prefixes]
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Trades time for memory in training: blocks compute their inside again instead of keeping it."""
+        for module in self.modules():
+            if isinstance(module, Stage):
+                module.checkpointing = enable
 
     def _padded_size(self, x: Tensor, mask: VisibleMask | None) -> tuple[int, int]:
         height, width = x.shape[-2:]

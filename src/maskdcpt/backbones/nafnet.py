@@ -117,6 +117,13 @@ class NAFNet(Backbone):
         self.feature_info = tuple(
             FeatureInfo(f"decoder{levels - 1 - level}", channels[level], 2**level) for level in range(levels)
         )
+        self.layers = (
+            ("intro",),
+            *((f"encoders.{level}", f"downs.{level}") for level in range(levels)),
+            ("middle_blks",),
+            *((f"ups.{level}", f"decoder{level}") for level in range(levels)),
+            ("ending",),
+        )
 
         def stage(channels: int, blocks: int) -> Stage:
             return Stage(NAFBlock(channels, config.eps) for _ in range(blocks))

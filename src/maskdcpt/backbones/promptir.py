@@ -121,6 +121,15 @@ class PromptIR(Backbone):
         self.feature_info = tuple(
             FeatureInfo(f"decoder_level{level}", upward[level], 2 ** (level - 1)) for level in range(1, deepest)
         )
+        joins = ("prompt", "noise_level", "reduce_noise_level", "reduce_chan_level", "decoder_level")
+        self.layers = (
+            ("patch_embed",),
+            *((f"encoder_level{level}", f"down{level}_{level + 1}") for level in range(1, deepest)),
+            ("latent",),
+            *((f"up{level + 1}_{level}", *(f"{part}{level}" for part in joins)) for level in range(deepest - 1, 0, -1)),
+            ("refinement",),
+            ("output",),
+        )
 
         def block(channels: int, heads: int) -> TransformerBlock:
             return TransformerBlock(channels, heads, config.expansion, config.bias)

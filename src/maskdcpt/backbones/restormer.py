@@ -206,6 +206,17 @@ class Restormer(Backbone):
         self.feature_info = tuple(
             FeatureInfo(f"decoder_level{level}", upward[level], 2 ** (level - 1)) for level in range(1, deepest)
         )
+        self.layers = (
+            ("patch_embed",),
+            *((f"encoder_level{level}", f"down{level}_{level + 1}") for level in range(1, deepest)),
+            ("latent",),
+            *(
+                (f"up{level + 1}_{level}", f"reduce_chan_level{level}", f"decoder_level{level}")
+                for level in range(deepest - 1, 0, -1)
+            ),
+            ("refinement",),
+            ("output",),
+        )
 
         def stage(channels: int, level: int, blocks: int) -> Stage:
             heads = config.heads[level - 1]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from maskdcpt.masking import VisibleMask
 
@@ -19,9 +21,12 @@ class Stage(nn.Module):
     def __init__(self, blocks: Iterable[nn.Module]) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
+        self.checkpointing = False
+        """Whether training keeps only the inputs of blocks and computes the rest again when it is needed."""
 
     def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
         """Maps (N, C, H, W) to the same shape."""
         for block in self.blocks:
-            x = block(x, mask)
+            again = self.checkpointing and torch.is_grad_enabled()
+            x = checkpoint(block, x, mask, use_reentrant=False) if again else block(x, mask)
         return x

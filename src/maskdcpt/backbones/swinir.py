@@ -179,6 +179,13 @@ class SwinIR(Backbone):
             FeatureInfo(f"decode_layers{index}", config.width, 1)
             for index in reversed(range(len(config.decoder_blocks)))
         )
+        self.layers = (
+            ("conv_first", "patch_embed"),
+            *((f"encode_layers.{index}",) for index in range(len(config.encoder_blocks))),
+            *((f"decode_layers{index}",) for index in range(len(config.decoder_blocks))),
+            ("norm", "conv_after_body"),
+            ("conv_last",),
+        )
 
         self.register_buffer("mean", torch.tensor(RGB_MEAN).reshape(1, 3, 1, 1), persistent=False)
         self.conv_first = nn.Conv2d(3, config.width, 3, padding=1)

@@ -74,7 +74,8 @@ class ClassificationDecoder(nn.Module):
     """From the features of a backbone to one logit per type of damage.
 
     Args:
-        channels: Channels of the features, fine to coarse; each feature has half the resolution of the one before, or more.
+        channels: Channels of the features, fine to coarse; each feature has half the resolution of the one before, or
+            more, of which the finer part is left out.
         classes: Names of the types, in the order of the logits.
         config: Size.
     """
