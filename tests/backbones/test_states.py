@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import maskdcpt
-from maskdcpt.backbones import load_backbone
+from maskdcpt.backbones import load_backbone, save_backbone
 from maskdcpt.backbones.shapes import Shapes
 from maskdcpt.errors import UserError
 
@@ -69,6 +69,7 @@ def net(request):
         lambda state: {"params": state},
         lambda state: {"params": {"wrong": torch.ones(1)}, "params_ema": state},
         lambda state: {"state_dict": {f"module.{key}": value for key, value in state.items()}, "epoch": 3},
+        lambda state: {"state_dict": {f"module.net.{key}": value for key, value in state.items()}},
     ],
 )
 def test_family_and_size_are_read_from_the_weights(net, wrap, tmp_path):
@@ -81,6 +82,12 @@ def test_family_and_size_are_read_from_the_weights(net, wrap, tmp_path):
 def test_a_single_safetensors_file_will_do(net, tmp_path):
     safetensors.torch.save_file(net.state_dict(), tmp_path / "x.safetensors")
     assert same_function(load_backbone(tmp_path / "x.safetensors"), net)
+
+
+def test_our_own_file_is_read_with_what_lies_beside_it(tmp_path):
+    for net in (network("nafnet", eps=1e-6), network("swinir", heads=6, window=4)):
+        save_backbone(net, tmp_path)
+        assert load_backbone(tmp_path / "model.safetensors").config == net.config
 
 
 def original(state, *rules):
@@ -130,6 +137,11 @@ def test_names_of_other_releases_are_known(name, fields, rules, tmp_path):
         ("restormer", lambda s: s | {"latent.blocks.0.attn.temperature": torch.ones(3, 1, 1)}, "do not divide"),
         ("restormer", lambda s: {k: v for k, v in s.items() if not k.startswith("latent")}, "temperature is missing"),
         ("nafnet", lambda s: s | {"intro.weight": torch.tensor(1.0)}, "intro.weight is missing"),
+        ("nafnet", lambda s: s | {"intro.weight": torch.ones(1).expand(10**6, 3, 3, 3)}, "of another shape"),
+        ("nafnet", lambda s: s | {"intro.bias": s["intro.bias"].to(torch.complex64)}, "intro.bias is no plain array"),
+        ("nafnet", lambda s: s | {"intro.bias": torch.ones(4).to_sparse()}, "intro.bias is no plain array"),
+        ("restormer", lambda s: s | {"latent.blocks.0.ffn.project_in.weight": torch.ones(3)}, "numbers of axes"),
+        ("promptir", lambda s: s | {"prompt1.prompt_param": torch.ones(3, 3)}, "numbers of axes"),
     ],
 )
 def test_what_is_no_such_network_is_refused(name, change, message, tmp_path):
@@ -149,11 +161,12 @@ class Trap:
 
 
 def test_code_in_a_file_is_never_run(tmp_path):
-    for path, save in (("a.pth", lambda v, f: torch.save(v, f)), ("b.pth", lambda v, f: f.write(pickle.dumps(v)))):
-        with (tmp_path / path).open("wb") as file:
-            save({"params": Trap(str(tmp_path / "sprung"))}, file)
-        with pytest.raises(UserError, match=r"holds code besides weights, which is never run|not a file of weights"):
-            load_backbone(tmp_path / path)
+    trap = {"params": Trap(str(tmp_path / "sprung"))}
+    with pytest.raises(UserError, match="holds code besides weights, which is never run"):
+        load_backbone(saved(tmp_path / "a.pth", trap))
+    (tmp_path / "b.pth").write_bytes(pickle.dumps(trap))
+    with pytest.raises(UserError, match="not a file of weights"):
+        load_backbone(tmp_path / "b.pth")
     assert not (tmp_path / "sprung").exists()
 
 

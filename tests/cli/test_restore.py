@@ -115,7 +115,7 @@ def test_a_bad_single_file_is_exit_code_2_and_one_line(command, tmp_path, weight
     ("words", "message"),
     [
         (["photos/a.png", "out.png"], "no weights come with this version yet; name those"),
-        (["photos/a.png", "out.png", "--weights", "none"], "none: no such folder of weights"),
+        (["photos/a.png", "out.png", "--weights", "none"], "none: no such file or folder of weights"),
         (["photos/a.png", "out.png", "--weights", "photos"], "photos: no weights here"),
         (["photos/a.png", "out.png", "--weights", "WEIGHTS", "--device", "gpu"], "no device is called 'gpu'"),
         (["photos/a.png", "out.xyz", "--weights", "WEIGHTS"], r"out\.xyz: the name of an image has to end in one of"),

@@ -269,7 +269,7 @@ def test_a_crop_that_is_no_whole_number_of_patches_is_refused(pretraining, tmp_p
     with pytest.raises(UserError, match="whole number of patches"):
         pretrain(dataclasses.replace(pretraining, mask=mask), tmp_path / "run")
     mask = dataclasses.replace(pretraining.mask, patch=2)
-    with pytest.raises(UserError, match="multiple of the network's stride, 4"):
+    with pytest.raises(UserError, match="multiple of 4, the stride of network and classifier"):
         pretrain(dataclasses.replace(pretraining, mask=mask), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -47,7 +47,7 @@ class Backbone(nn.Module, ABC):
     feature_info: tuple[FeatureInfo, ...]
     """The stages that ``forward_features`` returns, fine to coarse."""
     layers: tuple[tuple[str, ...], ...]
-    """Names of submodules in the order in which they work, those of one depth together."""
+    """Names of submodules in the order in which they work, those of one depth together; some sizes lack some."""
 
     @abstractmethod
     def encode(self, x: Tensor, mask: VisibleMask | None) -> Features:
@@ -81,7 +81,8 @@ class Backbone(nn.Module, ABC):
         """The names of all parameters by depth, from the input to the head: groups for layer-wise decay."""
         names = [name for name, _ in self.named_parameters()]
         prefixes = [tuple(f"{module}." for module in group) for group in self.layers]
-        return [[name for name in names if name.startswith(group)] for group in prefixes]
+        groups = [[name for name in names if name.startswith(group)] for group in prefixes]
+        return [group for group in groups if group]
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """Trades time for memory in training: blocks compute their inside again instead of keeping it."""

@@ -16,7 +16,7 @@ from maskdcpt.backbones.base import Backbone, FeatureInfo, Features
 from maskdcpt.backbones.shapes import Rename, Shapes
 from maskdcpt.backbones.stage import Stage
 from maskdcpt.config import configuration
-from maskdcpt.errors import UserError
+from maskdcpt.errors import UserError, require
 from maskdcpt.masking import LayerNorm2d, VisibleMask, VisibleMean, hide
 
 
@@ -38,6 +38,7 @@ class NAFNetConfig:
     """What layer norms add to the variance; the original release and MaskDCPT's predecessor have 1e-6."""
 
     def __post_init__(self) -> None:
+        require("nafnet: eps", self.eps, 1e-12, 1)
         levels = len(self.encoder_blocks)
         blocks = (*self.encoder_blocks, self.middle_blocks, *self.decoder_blocks)
         if self.width < 1 or levels < 1 or len(self.decoder_blocks) != levels or min(blocks) < 0:

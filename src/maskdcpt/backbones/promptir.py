@@ -25,7 +25,7 @@ from maskdcpt.backbones.restormer import (
     require_u_net,
     u_net_fields,
 )
-from maskdcpt.backbones.shapes import Rename, Shapes
+from maskdcpt.backbones.shapes import Shapes
 from maskdcpt.backbones.stage import Stage
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError
@@ -188,7 +188,7 @@ class PromptIR(Backbone):
         return self.output(last)  # type: ignore[no-any-return]
 
 
-RENAMES = (*RESTORMER_RENAMES, Rename(r"(noise_level\d+\.norm\d\.)body\.", r"\1"))
+RENAMES = RESTORMER_RENAMES
 """Names of the original release, and of MaskDCPT's predecessor."""
 
 UNUSED = r"(?:chnl_reduce|reduce_noise_channel_)\d\."

@@ -8,6 +8,7 @@ stride 8. Parameter names are those of its published weights.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import torch
@@ -18,7 +19,7 @@ from maskdcpt.backbones.base import Backbone, FeatureInfo, Features
 from maskdcpt.backbones.shapes import Rename, Shapes
 from maskdcpt.backbones.stage import Stage
 from maskdcpt.config import configuration
-from maskdcpt.errors import UserError
+from maskdcpt.errors import UserError, require
 from maskdcpt.masking import LayerNorm2d, VisibleMask, hide
 
 
@@ -56,10 +57,11 @@ def require_u_net(
             f"a {name} needs blocks and heads for the same two levels or more, no negative counts and a positive "
             f"width, not width {width}, blocks {blocks}, heads {heads}, refinement {refinement}"
         )
-    if any(width * 2**level % count for level, count in enumerate(heads)) or width % 2:
+    require(f"{name}: width * expansion", int(width * expansion) if math.isfinite(expansion) else expansion, 1, 1e9)
+    if width % 2:
+        raise UserError(f"{name}: width {width} is odd, and the first step down halves it")
+    if any(width * 2**level % count for level, count in enumerate(heads)):
         raise UserError(f"{name}: heads {heads} do not divide the channels of their levels at width {width}")
-    if not int(width * expansion) >= 1:
-        raise UserError(f"{name}: expansion {expansion} leaves no channels inside a feed-forward network")
 
 
 class ChannelAttention(nn.Module):

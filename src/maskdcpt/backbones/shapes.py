@@ -24,7 +24,7 @@ def rename(state: Mapping[str, Tensor], rules: Sequence[Rename]) -> dict[str, Te
     """Applies each rule to every key, in order."""
     renamed = dict(state)
     for pattern, replacement in rules:
-        compiled = re.compile(pattern)
+        compiled = re.compile(f"^{pattern}")
         renamed = {compiled.sub(replacement, key): value for key, value in renamed.items()}
     return renamed
 

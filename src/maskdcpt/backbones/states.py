@@ -22,14 +22,17 @@ from maskdcpt.errors import UserError
 WRAPPERS = ("params_ema", "params", "state_dict")
 """Entries of a checkpoint that hold the weights, best first."""
 
-PREFIX = "module."
-"""What data-parallel training puts before every name."""
+PREFIX = re.compile(r"(?:module\.|net\.)+")
+"""What data-parallel training, and some training frameworks, put before every name."""
+
+NUMBERS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+"""Types of the values that weights may have."""
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Reads the weights in a ``.safetensors`` file or in any other file as PyTorch saves it.
 
-    Of a checkpoint the first of ``WRAPPERS`` counts; a prefix ``module.`` is dropped.
+    Of a checkpoint the first of ``WRAPPERS`` counts; a prefix ``module.`` or ``net.`` is dropped.
 
     Args:
         path: The file.
@@ -48,7 +51,10 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             f"{path}: no weights in it; expected names and tensors, alone or as {', '.join(WRAPPERS[:-1])} "
             f"or {WRAPPERS[-1]}"
         )
-    return {str(key).removeprefix(PREFIX): value for key, value in content.items()}
+    for key, value in content.items():
+        if value.dtype not in NUMBERS or value.layout != torch.strided or value.is_meta:
+            raise UserError(f"{path}: {key} is no plain array of floating-point numbers")
+    return {PREFIX.sub("", str(key), count=1) if PREFIX.match(str(key)) else str(key): v for key, v in content.items()}
 
 
 def recognise(path: Path, state: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, Tensor]]:
@@ -71,7 +77,9 @@ def recognise(path: Path, state: Mapping[str, Tensor]) -> tuple[BackboneConfig, 
             try:
                 return family.infer_config(Shapes(renamed), renamed.keys() != kept.keys()), renamed
             except UserError as error:
-                raise UserError(f"{path}: a {name} that this library does not have: {error}") from None
+                raise UserError(f"{path}: looks like a {name}, but cannot be one of this library: {error}") from None
+            except (IndexError, ZeroDivisionError):
+                raise UserError(f"{path}: looks like a {name}, but its tensors have other numbers of axes") from None
     raise UserError(
         f"{path}: weights of no known network ({', '.join(FAMILIES)}); it has {len(state)} tensors such as "
         f"{', '.join(sorted(state)[:3])}"
@@ -101,5 +109,15 @@ def _read_pickle(path: Path) -> object:
         raise UserError(f"{path}: damaged, or not a file of weights") from None
 
 
-DAMAGE = (RuntimeError, EOFError, OSError, LookupError, ValueError, AttributeError, TypeError, BadZipFile)
+DAMAGE = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    LookupError,
+    ValueError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+    BadZipFile,
+)
 """What PyTorch raises on files that are cut short or something else altogether."""

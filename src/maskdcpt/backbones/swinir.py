@@ -51,7 +51,7 @@ class SwinIRConfig:
                 "a swinir needs a group or more in each half, no negative counts and a positive width, not "
                 f"width {self.width}, encoder {self.encoder_blocks}, decoder {self.decoder_blocks}, heads {self.heads}"
             )
-        if self.width % self.heads or self.window < 2 or self.window % 2 or not int(self.width * self.expansion) >= 1:
+        if self.width % self.heads or self.window < 2 or self.window % 2 or not 1 <= self.width * self.expansion < 1e9:
             raise UserError(
                 "a swinir's heads divide its width, its window is even and its expansion positive, not "
                 f"width {self.width}, heads {self.heads}, window {self.window}, expansion {self.expansion}"

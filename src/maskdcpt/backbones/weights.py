@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
@@ -47,7 +48,7 @@ def load_backbone(path: str | Path) -> Backbone:
         UserError: If there are no weights, they are damaged, or they do not belong to the network that
             ``config.json`` describes or to any known one.
     """
-    if Path(path).is_file():
+    if is_single_file(Path(path)):
         return _load_file(Path(path))
     folder = find_weights(Path(path))
     values = read_config(folder).get("backbone")
@@ -62,19 +63,32 @@ def load_backbone(path: str | Path) -> Backbone:
 
 def _load_file(path: Path) -> Backbone:
     config, state = recognise(path, read_state_dict(path))
+    message = f"{path}: the weights do not fit a {config.name} of the size they show"
+    with torch.device("meta"):  # compared before memory is taken, which a few bytes could ask a lot of
+        _require_fit(build_backbone(config), state, message)
     network = build_backbone(config)
-    _fill(network, state, f"{path}: the weights do not fit a {config.name} of the size they show")
+    network.load_state_dict(state)
     return network.eval()
 
 
+def is_single_file(path: Path) -> bool:
+    """Whether a path is a file of weights that stands alone, without our ``config.json`` beside it."""
+    return path.is_file() and not (path.name == WEIGHTS and (path.parent / CONFIG).is_file())
+
+
 def find_weights(path: Path) -> Path:
-    """The folder that holds the weights: ``path`` itself or the newest checkpoint of the run in ``path``.
+    """The folder that holds the weights: ``path`` itself, the newest checkpoint of the run in it, or a file's folder.
 
     Raises:
         UserError: If there is neither.
     """
+    if path.is_file():
+        path = path.parent
     if not path.is_dir():
-        raise UserError(f"{path}: no such folder of weights; expected {WEIGHTS} and {CONFIG} in it, or a training run")
+        raise UserError(
+            f"{path}: no such file or folder of weights; expected a folder with {WEIGHTS} and {CONFIG}, a training run "
+            "or a file of weights"
+        )
     for folder in (path, *sorted((path / "checkpoints").glob("step-*"), reverse=True)):
         if (folder / WEIGHTS).is_file() and (folder / CONFIG).is_file():
             return folder
@@ -111,14 +125,14 @@ def load_tensors(module: nn.Module, path: Path) -> None:
         raise UserError(f"{path}: no such file") from None
     except SafetensorError as error:
         raise UserError(f"{path}: not a whole safetensors file: {error}") from None
-    _fill(module, tensors, f"{path}: the weights do not fit the network in {CONFIG}")
+    _require_fit(module, tensors, f"{path}: the weights do not fit the network in {CONFIG}")
+    module.load_state_dict(tensors)
 
 
-def _fill(module: nn.Module, tensors: Mapping[str, Tensor], message: str) -> None:
+def _require_fit(module: nn.Module, tensors: Mapping[str, Tensor], message: str) -> None:
     faults = _differences(module.state_dict(), tensors)
     if faults:
         raise UserError(f"{message}: {'; '.join(faults)}")
-    module.load_state_dict(tensors)
 
 
 def _differences(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:

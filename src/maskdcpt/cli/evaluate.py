@@ -20,7 +20,7 @@ class Options:
     """Measures weights under a fixed protocol."""
 
     weights: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """Folder of weights, or of a training run."""
+    """Folder of weights or of a training run, or a file of weights."""
     data: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of clean images that training has not seen; without it the embedded test images."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")]

@@ -45,7 +45,11 @@ def read_command(kind: Kind, options: type[RunOptions], config: type[Config], ar
     """
     named = bool(argv) and not argv[0].startswith("-")
     path = find_recipe(kind, argv[0] if named else DEFAULT)
-    base = from_dict(config, read_toml(path), where=str(path))
+    values = read_toml(path)
+    family = _chosen_family(argv)
+    if family and family != values.get("backbone", {}).get("name"):
+        values["backbone"] = {"name": family}  # nothing of another family's size is of use
+    base = from_dict(config, values, where=str(path))
     default = options(
         recipe=argv[0] if named else DEFAULT,
         run_dir=tyro.MISSING,
@@ -64,3 +68,10 @@ def read_command(kind: Kind, options: type[RunOptions], config: type[Config], ar
     if chosen.data_folder is not None:
         result = replace(result, data=replace(result.data, folder=str(chosen.data_folder)))
     return chosen.run_dir, result
+
+
+def _chosen_family(argv: list[str]) -> str | None:
+    # Which options there are depends on the family, so it has to be known before they are read.
+    words = [part for word in argv for part in word.split("=", 1)]
+    places = [index for index, word in enumerate(words[:-1]) if word == "--backbone.name"]
+    return words[places[-1] + 1] if places else None

@@ -48,7 +48,7 @@ class Restorer:
         """Loads weights.
 
         Args:
-            name_or_path: A folder of weights, or of a training run, whose newest checkpoint counts. ``default`` is
+            name_or_path: As for ``maskdcpt.load_backbone``; a file of another release has no classifier. ``default`` is
                 reserved for weights that come with the library; this version has none.
             device: As for the class.
 

@@ -114,8 +114,8 @@ class ClassificationDecoder(nn.Module):
             weights, features, self.bottleneck_layers, self.downsample_layers, strict=True
         ):
             # Where a network keeps its resolution (SwinIR), every second position is left out, then every fourth ...
-            step = feature.shape[-1] // z.shape[-1]
-            z = z + weight * feature[..., ::step, ::step]
+            step_y, step_x = feature.shape[-2] // z.shape[-2], feature.shape[-1] // z.shape[-1]
+            z = z + weight * feature[..., ::step_y, ::step_x]
             z = down(self._run(blocks, z, mask))  # half the sides, channels of the next level
         z = self._run(self.last_stage, z, mask)
         return self.fc(self.mean(z, mask).flatten(1))  # type: ignore[no-any-return]

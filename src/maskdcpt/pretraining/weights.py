@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from maskdcpt.backbones import Backbone, load_backbone, save_backbone
-from maskdcpt.backbones.weights import CONFIG, find_weights, load_tensors, read_config, save_tensors
+from maskdcpt.backbones.weights import CONFIG, find_weights, is_single_file, load_tensors, read_config, save_tensors
 from maskdcpt.config import from_dict, to_dict
 from maskdcpt.errors import UserError
 from maskdcpt.pretraining.classify import ClassificationDecoder, ClassifierConfig
@@ -32,7 +32,7 @@ def load_model(path: str | Path) -> tuple[Backbone, ClassificationDecoder | None
     Raises:
         UserError: If anything is missing, damaged or does not fit.
     """
-    if Path(path).is_file():
+    if is_single_file(Path(path)):
         return load_backbone(path), None
     folder = find_weights(Path(path))
     backbone = load_backbone(folder)

@@ -120,7 +120,7 @@ class FinetuneConfig:
     """Training for restoration, from pre-trained weights or from scratch."""
 
     init: str | None = None
-    """Folder of weights, or of a run, to start from; without it the network starts from scratch."""
+    """Folder of weights or of a run, or file of weights, to start from; without it the network starts from scratch."""
     backbone: BackboneConfig = NAFNetConfig()
     """The network, when it starts from scratch; otherwise the weights say it."""
     data: DataConfig = DataConfig()

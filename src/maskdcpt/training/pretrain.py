@@ -6,6 +6,7 @@ Half of the patches of the damaged image are hidden; from the features of the re
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
@@ -40,7 +41,9 @@ def pretrain(config: PretrainConfig, folder: Path) -> Path:
     find_device(config.train.device)  # before anything is written
     images = training_images(config.data)
     model = _build(config)
-    grid = _grid(config, model.backbone.stride)
+    # The classifier halves the finest features once a stage.
+    coarsest = model.backbone.feature_info[0].stride * 2 ** len(model.backbone.feature_info)
+    grid = _grid(config, math.lcm(model.backbone.stride, coarsest))
     with open_run(folder, config, images.names) as run:
         groups = [
             {"params": list(model.backbone.parameters()), "peak_lr": config.train.lr},
@@ -83,7 +86,7 @@ def _grid(config: PretrainConfig, stride: int) -> tuple[int, int]:
     if config.data.crop % config.mask.patch or config.mask.patch % stride:
         raise UserError(
             f"data.crop is {config.data.crop} and mask.patch {config.mask.patch}; a crop is a whole number of patches, "
-            f"and a patch a multiple of the network's stride, {stride}"
+            f"and a patch a multiple of {stride}, the stride of network and classifier"
         )
     cells = config.data.crop // config.mask.patch
     return cells, cells
