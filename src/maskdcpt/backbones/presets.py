@@ -43,7 +43,7 @@ class Family(NamedTuple):
 FAMILIES = {
     "nafnet": Family(NAFNetConfig, NAFNet, "intro.weight", nafnet.RENAMES, None, nafnet.infer_config),
     "promptir": Family(
-        PromptIRConfig, PromptIR, "prompt1.prompt_param", promptir.RENAMES, promptir.UNUSED, promptir.infer_config
+        PromptIRConfig, PromptIR, "prompt1.prompt_param", restormer.RENAMES, promptir.UNUSED, promptir.infer_config
     ),
     "restormer": Family(
         RestormerConfig, Restormer, "patch_embed.proj.weight", restormer.RENAMES, None, restormer.infer_config

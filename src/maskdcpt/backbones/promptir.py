@@ -13,20 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskdcpt.backbones.base import Backbone, FeatureInfo, Features
 from maskdcpt.backbones.restormer import (
-    RENAMES as RESTORMER_RENAMES,
-)
-from maskdcpt.backbones.restormer import (
-    Downsample,
-    Embedding,
-    TransformerBlock,
+    ChannelAttentionUNet,
     Upsample,
     require_u_net,
     u_net_fields,
 )
 from maskdcpt.backbones.shapes import Shapes
-from maskdcpt.backbones.stage import Stage
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError
 from maskdcpt.masking import VisibleMask, VisibleMean, hide
@@ -103,93 +96,48 @@ class Prompt(nn.Module):
         return hide(self.conv3x3(hide(prompt, mask)), mask)
 
 
-class PromptIR(Backbone):
+class PromptIR(ChannelAttentionUNet):
     """The network; see the module's docstring.
 
     Args:
         config: Its size.
     """
 
+    step_up_parts = ("prompt", "noise_level", "reduce_noise_level", "reduce_chan_level", "decoder_level")
+
     def __init__(self, config: PromptIRConfig) -> None:
-        super().__init__()
-        self.config = config
-        deepest = len(config.blocks)
-        self.stride = 2 ** (deepest - 1)
-        width = {level: config.width * 2 ** (level - 1) for level in range(1, deepest + 1)}
-        # At full resolution the way up keeps the channels of both its inputs.
-        upward = {**width, 1: 2 * config.width}
-        self.feature_info = tuple(
-            FeatureInfo(f"decoder_level{level}", upward[level], 2 ** (level - 1)) for level in range(1, deepest)
-        )
-        joins = ("prompt", "noise_level", "reduce_noise_level", "reduce_chan_level", "decoder_level")
-        self.layers = (
-            ("patch_embed",),
-            *((f"encoder_level{level}", f"down{level}_{level + 1}") for level in range(1, deepest)),
-            ("latent",),
-            *((f"up{level + 1}_{level}", *(f"{part}{level}" for part in joins)) for level in range(deepest - 1, 0, -1)),
-            ("refinement",),
-            ("output",),
-        )
+        super().__init__(config, config.bias)
 
-        def block(channels: int, heads: int) -> TransformerBlock:
-            return TransformerBlock(channels, heads, config.expansion, config.bias)
+    def _below(self, level: int) -> int:
+        """Channels of what a step up to a level starts from."""
+        return self.width[level + 1] if level == self.upward_levels[0] else self.upward[level + 1]
 
-        def stage(channels: int, level: int, blocks: int) -> Stage:
-            return Stage(block(channels, config.heads[level - 1]) for _ in range(blocks))
-
-        def conv1x1(inputs: int, outputs: int) -> nn.Conv2d:
-            return nn.Conv2d(inputs, outputs, 1, bias=config.bias)
-
-        self.patch_embed = Embedding(config.width)
-        below = {**{level: upward[level + 1] for level in range(1, deepest - 1)}, deepest - 1: width[deepest]}
+    def add_guides(self) -> None:
+        """Adds the prompts."""
+        config = self.config
         for level, (channels, size) in enumerate(zip(config.prompt_channels, config.prompt_sizes, strict=True), 1):
-            self.add_module(f"prompt{level}", Prompt(below[level], channels, config.prompt_components, size))
-        for level in range(1, deepest):
-            self.add_module(f"encoder_level{level}", stage(width[level], level, config.blocks[level - 1]))
-            self.add_module(f"down{level}_{level + 1}", Downsample(width[level]))
-        self.latent = stage(width[deepest], deepest, config.blocks[-1])
-        for level in range(deepest - 1, 0, -1):
-            # Above the lowest level the way up has half the channels that a Restormer has there.
-            inner = width[level] if level == deepest - 1 else width[level + 1]
-            outer = inner // 2
-            prompted = below[level] + config.prompt_channels[level - 1]
-            self.add_module(f"up{level + 1}_{level}", Upsample(inner, outer))
-            if level > 1:
-                self.add_module(f"reduce_chan_level{level}", conv1x1(outer + width[level], width[level]))
-            self.add_module(f"noise_level{level}", block(prompted, config.prompt_heads))
-            self.add_module(f"reduce_noise_level{level}", conv1x1(prompted, inner))
-            self.add_module(f"decoder_level{level}", stage(upward[level], level, config.blocks[level - 1]))
-        self.refinement = stage(upward[1], 1, config.refinement_blocks)
-        self.output = nn.Conv2d(upward[1], 3, 3, padding=1, bias=config.bias)
+            self.add_module(f"prompt{level}", Prompt(self._below(level), channels, config.prompt_components, size))
 
-    def encode(self, x: Tensor, mask: VisibleMask | None) -> Features:
-        """Everything but the last convolution; see the base class."""
-        deepest = len(self.config.blocks)
-        x = self.patch_embed(x, mask)  # (N, w, H, W)
-        skips, stages = [], []
-        for level in range(1, deepest):
-            skips.append(self.get_submodule(f"encoder_level{level}")(x, mask))
-            x = self.get_submodule(f"down{level}_{level + 1}")(skips[-1], mask)  # channels double, sides halve
-        x = self.latent(x, mask)
-        for level in range(deepest - 1, 0, -1):
-            x = torch.cat([x, self.get_submodule(f"prompt{level}")(x, mask)], 1)
-            x = self.get_submodule(f"noise_level{level}")(x, mask)
-            x = hide(self.get_submodule(f"reduce_noise_level{level}")(x), mask)
-            x = self.get_submodule(f"up{level + 1}_{level}")(x, mask)  # sides double
-            x = torch.cat([x, skips.pop()], 1)
-            if level > 1:
-                x = hide(self.get_submodule(f"reduce_chan_level{level}")(x), mask)
-            x = self.get_submodule(f"decoder_level{level}")(x, mask)
-            stages.append(x)
-        return Features(stages[::-1], self.refinement(x, mask))
+    def add_step_up(self, level: int) -> None:
+        """See the base class."""
+        # Above the lowest level the way up has half the channels that a Restormer has there.
+        inner = self.width[level] if level == self.upward_levels[0] else self.width[level + 1]
+        outer = inner // 2
+        prompted = self._below(level) + self.config.prompt_channels[level - 1]
+        self.add_module(f"up{level + 1}_{level}", Upsample(inner, outer))
+        if level > 1:
+            self.add_module(f"reduce_chan_level{level}", self.conv1x1(outer + self.width[level], self.width[level]))
+        self.add_module(f"noise_level{level}", self.block(prompted, self.config.prompt_heads))
+        self.add_module(f"reduce_noise_level{level}", self.conv1x1(prompted, inner))
 
-    def apply_head(self, last: Tensor) -> Tensor:
-        """The last convolution; see the base class."""
-        return self.output(last)  # type: ignore[no-any-return]
+    def step_up(self, level: int, x: Tensor, skip: Tensor, mask: VisibleMask | None) -> Tensor:
+        """See the base class."""
+        x = torch.cat([x, self.get_submodule(f"prompt{level}")(x, mask)], 1)
+        x = self.get_submodule(f"noise_level{level}")(x, mask)
+        x = hide(self.get_submodule(f"reduce_noise_level{level}")(x), mask)
+        x = torch.cat([self.get_submodule(f"up{level + 1}_{level}")(x, mask), skip], 1)
+        return hide(self.get_submodule(f"reduce_chan_level{level}")(x), mask) if level > 1 else x
 
-
-RENAMES = RESTORMER_RENAMES
-"""Names of the original release, and of MaskDCPT's predecessor."""
 
 UNUSED = r"(?:chnl_reduce|reduce_noise_channel_)\d\."
 """Layers that the original release has and never uses."""

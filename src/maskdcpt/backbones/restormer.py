@@ -9,7 +9,8 @@ stride 8. Parameter names are those of its published weights.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from abc import abstractmethod
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -190,69 +191,86 @@ class Upsample(nn.Module):
         return F.pixel_shuffle(hide(self.conv(x), mask), 2)
 
 
-class Restormer(Backbone):
-    """The network; see the module's docstring.
+class ChannelAttentionUNet(Backbone):
+    """The frame of Restormer and PromptIR: all but what happens in a step up, from one level to the next finer one.
 
     Args:
         config: Its size.
+        bias: Whether the convolutions of blocks, of steps up and of the head have biases.
     """
 
-    def __init__(self, config: RestormerConfig) -> None:
+    step_up_parts: ClassVar[tuple[str, ...]]
+    """Names of the submodules of a step up besides the upsampling, each of which the level's number ends."""
+
+    def __init__(self, config: Any, bias: bool) -> None:
         super().__init__()
         self.config = config
+        self.bias = bias
         deepest = len(config.blocks)
         self.stride = 2 ** (deepest - 1)
-        width = {level: config.width * 2 ** (level - 1) for level in range(1, deepest + 1)}
+        self.width: dict[int, int] = {level: config.width * 2 ** (level - 1) for level in range(1, deepest + 1)}
         # At full resolution the way up keeps the channels of both its inputs.
-        upward = {**width, 1: 2 * config.width}
+        self.upward = {**self.width, 1: 2 * config.width}
+        self.downward_levels, self.upward_levels = range(1, deepest), range(deepest - 1, 0, -1)
         self.feature_info = tuple(
-            FeatureInfo(f"decoder_level{level}", upward[level], 2 ** (level - 1)) for level in range(1, deepest)
+            FeatureInfo(f"decoder_level{level}", self.upward[level], 2 ** (level - 1)) for level in self.downward_levels
         )
         self.layers = (
             ("patch_embed",),
-            *((f"encoder_level{level}", f"down{level}_{level + 1}") for level in range(1, deepest)),
+            *((f"encoder_level{level}", f"down{level}_{level + 1}") for level in self.downward_levels),
             ("latent",),
             *(
-                (f"up{level + 1}_{level}", f"reduce_chan_level{level}", f"decoder_level{level}")
-                for level in range(deepest - 1, 0, -1)
+                (f"up{level + 1}_{level}", *(f"{part}{level}" for part in self.step_up_parts))
+                for level in self.upward_levels
             ),
             ("refinement",),
             ("output",),
         )
 
-        def stage(channels: int, level: int, blocks: int) -> Stage:
-            heads = config.heads[level - 1]
-            return Stage(TransformerBlock(channels, heads, config.expansion, bias=False) for _ in range(blocks))
-
         self.patch_embed = Embedding(config.width)
-        for level in range(1, deepest):
-            self.add_module(f"encoder_level{level}", stage(width[level], level, config.blocks[level - 1]))
-            self.add_module(f"down{level}_{level + 1}", Downsample(width[level]))
-        self.latent = stage(width[deepest], deepest, config.blocks[-1])
-        for level in range(deepest - 1, 0, -1):
-            self.add_module(f"up{level + 1}_{level}", Upsample(width[level + 1], width[level]))
-            if level > 1:
-                reduce = nn.Conv2d(2 * width[level], width[level], 1, bias=False)
-                self.add_module(f"reduce_chan_level{level}", reduce)
-            self.add_module(f"decoder_level{level}", stage(upward[level], level, config.blocks[level - 1]))
-        self.refinement = stage(upward[1], 1, config.refinement_blocks)
-        self.output = nn.Conv2d(upward[1], 3, 3, padding=1, bias=False)
-        self.apply(_initialise)
+        self.add_guides()
+        for level in self.downward_levels:
+            self.add_module(f"encoder_level{level}", self._stage(self.width[level], level, config.blocks[level - 1]))
+            self.add_module(f"down{level}_{level + 1}", Downsample(self.width[level]))
+        self.latent = self._stage(self.width[deepest], deepest, config.blocks[-1])
+        for level in self.upward_levels:
+            self.add_step_up(level)
+            self.add_module(f"decoder_level{level}", self._stage(self.upward[level], level, config.blocks[level - 1]))
+        self.refinement = self._stage(self.upward[1], 1, config.refinement_blocks)
+        self.output = nn.Conv2d(self.upward[1], 3, 3, padding=1, bias=bias)
+
+    def add_guides(self) -> None:
+        """Adds what a family has besides the U-Net."""
+
+    @abstractmethod
+    def add_step_up(self, level: int) -> None:
+        """Adds the submodules of a step up to a level."""
+
+    @abstractmethod
+    def step_up(self, level: int, x: Tensor, skip: Tensor, mask: VisibleMask | None) -> Tensor:
+        """Joins what comes from the level below with the encoder's features, as the level's decoder reads them."""
+
+    def block(self, channels: int, heads: int) -> TransformerBlock:
+        """A block of this network."""
+        return TransformerBlock(channels, heads, self.config.expansion, self.bias)
+
+    def conv1x1(self, inputs: int, outputs: int) -> nn.Conv2d:
+        """A convolution that changes the number of channels."""
+        return nn.Conv2d(inputs, outputs, 1, bias=self.bias)
+
+    def _stage(self, channels: int, level: int, blocks: int) -> Stage:
+        return Stage(self.block(channels, self.config.heads[level - 1]) for _ in range(blocks))
 
     def encode(self, x: Tensor, mask: VisibleMask | None) -> Features:
         """Everything but the last convolution; see the base class."""
-        deepest = len(self.config.blocks)
         x = self.patch_embed(x, mask)  # (N, w, H, W)
         skips, stages = [], []
-        for level in range(1, deepest):
+        for level in self.downward_levels:
             skips.append(self.get_submodule(f"encoder_level{level}")(x, mask))
             x = self.get_submodule(f"down{level}_{level + 1}")(skips[-1], mask)  # channels double, sides halve
         x = self.latent(x, mask)
-        for level in range(deepest - 1, 0, -1):
-            x = self.get_submodule(f"up{level + 1}_{level}")(x, mask)  # channels halve, sides double
-            x = torch.cat([x, skips.pop()], 1)  # channels double
-            if level > 1:
-                x = self.get_submodule(f"reduce_chan_level{level}")(x)  # and halve again
+        for level in self.upward_levels:
+            x = self.step_up(level, x, skips.pop(), mask)  # sides double
             x = self.get_submodule(f"decoder_level{level}")(x, mask)
             stages.append(x)
         return Features(stages[::-1], self.refinement(x, mask))
@@ -260,6 +278,31 @@ class Restormer(Backbone):
     def apply_head(self, last: Tensor) -> Tensor:
         """The last convolution; see the base class."""
         return self.output(last)  # type: ignore[no-any-return]
+
+
+class Restormer(ChannelAttentionUNet):
+    """The network; see the module's docstring.
+
+    Args:
+        config: Its size.
+    """
+
+    step_up_parts = ("reduce_chan_level", "decoder_level")
+
+    def __init__(self, config: RestormerConfig) -> None:
+        super().__init__(config, bias=False)
+        self.apply(_initialise)
+
+    def add_step_up(self, level: int) -> None:
+        """See the base class."""
+        self.add_module(f"up{level + 1}_{level}", Upsample(self.width[level + 1], self.width[level]))
+        if level > 1:
+            self.add_module(f"reduce_chan_level{level}", self.conv1x1(2 * self.width[level], self.width[level]))
+
+    def step_up(self, level: int, x: Tensor, skip: Tensor, mask: VisibleMask | None) -> Tensor:
+        """See the base class."""
+        x = torch.cat([self.get_submodule(f"up{level + 1}_{level}")(x, mask), skip], 1)
+        return self.get_submodule(f"reduce_chan_level{level}")(x) if level > 1 else x
 
 
 def _initialise(module: nn.Module) -> None:
@@ -273,7 +316,7 @@ RENAMES = (
     Rename(r"((?:down|up)\d+_\d+\.)body\.0\.", r"\1conv."),
     Rename(r"(.*\.norm\d\.)body\.", r"\1"),
 )
-"""Names of the original release, and of MaskDCPT's predecessor."""
+"""Names of the original releases of Restormer and PromptIR, and of MaskDCPT's predecessor."""
 
 
 def infer_config(shapes: Shapes, renamed: bool) -> RestormerConfig:

@@ -22,7 +22,7 @@ from maskdcpt.errors import UserError
 WRAPPERS = ("params_ema", "params", "state_dict")
 """Entries of a checkpoint that hold the weights, best first."""
 
-PREFIX = re.compile(r"(?:module\.|net\.)+")
+PREFIX = re.compile(r"^(?:module\.|net\.)+")
 """What data-parallel training, and some training frameworks, put before every name."""
 
 NUMBERS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
@@ -54,7 +54,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     for key, value in content.items():
         if value.dtype not in NUMBERS or value.layout != torch.strided or value.is_meta:
             raise UserError(f"{path}: {key} is no plain array of floating-point numbers")
-    return {PREFIX.sub("", str(key), count=1) if PREFIX.match(str(key)) else str(key): v for key, v in content.items()}
+    return {PREFIX.sub("", str(key)): value for key, value in content.items()}
 
 
 def recognise(path: Path, state: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, Tensor]]:
