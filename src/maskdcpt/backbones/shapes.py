@@ -74,10 +74,11 @@ class Shapes:
         sizes = {(self[outer][1], self[inner][1]) for outer, inner in pairs}
         if not sizes:
             raise UserError("it has no blocks, which its size is read from")
-        low, high = max(inside / outside for outside, inside in sizes), min((i + 1) / o for o, i in sizes)
+        low = max(inside / outside for outside, inside in sizes)
         for digits in range(16):
-            for candidate in (round(low, digits), round(low + 10**-digits / 2, digits)):
-                if low <= candidate < high and all(int(o * candidate) == i for o, i in sizes):
+            for step in (0, 0.5, 1):
+                candidate = round(low + step * 10**-digits, digits)
+                if all(int(o * candidate) == i for o, i in sizes):
                     return candidate
         raise UserError(f"no expansion fits the layers of its blocks, {sorted(sizes)} channels outside and inside")
 
