@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 import maskdcpt
 from maskdcpt.backbones import Backbone
+from maskdcpt.backbones.stage import Stage
 from maskdcpt.errors import UserError
-from maskdcpt.masking import VisibleMask
+from maskdcpt.masking import GatheredView, VisibleMask, ZeroedView
 
 TINY = {
     "nafnet": {"width": 4, "encoder_blocks": (1, 2), "middle_blocks": 1, "decoder_blocks": (1, 1)},
@@ -24,7 +25,7 @@ TINY = {
     },
     "swinir": {"width": 6, "encoder_blocks": (2,), "decoder_blocks": (1, 2), "heads": 2, "window": 4},
 }
-MASKS = [(patches, ratio) for patches in (1, 2) for ratio in (0.25, 0.5, 0.75)]
+PATCHES, RATIOS = (8, 16, 32), (0.0, 0.25, 0.5, 0.75)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -41,17 +42,34 @@ def net(request) -> Backbone:
     return network.eval()
 
 
-def random_mask(net: Backbone, grid: tuple[int, int], ratio: float, batch: int = 3, seed: int = 2) -> VisibleMask:
+def random_mask(grid: tuple[int, int], ratio: float, batch: int = 3, seed: int = 2) -> VisibleMask:
     return VisibleMask.random(batch, grid, ratio, generator=seeded(seed))
 
 
-@pytest.mark.parametrize(("patches", "ratio"), MASKS)
+@pytest.fixture(params=["even", "uneven"])
+def draw(request):
+    """Draws masks: as training does, or with images that differ in how much is visible."""
+
+    def drawn(grid: tuple[int, int], ratio: float, batch: int = 3, seed: int = 2) -> VisibleMask:
+        mask = random_mask(grid, ratio, batch, seed)
+        if request.param == "even":
+            return mask
+        visible = mask.visible.clone()
+        visible[0, 0] = False
+        visible[0, 0, 0, 0] = True
+        return VisibleMask(visible)
+
+    return drawn
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize("patch", PATCHES)
 @torch.no_grad()
-def test_hidden_pixels_influence_nothing(net, patches, ratio):
-    patch = net.stride * patches
-    mask = random_mask(net, (4, 3), ratio)
-    x = torch.rand(3, 3, 4 * patch, 3 * patch, generator=seeded(3))
-    hidden = ~mask.at((4 * patch, 3 * patch)).expand_as(x)
+def test_hidden_pixels_influence_nothing(net, draw, patch, ratio):
+    size = (3 * patch, 2 * patch)
+    mask = draw((3, 2), ratio)
+    x = torch.rand(3, 3, *size, generator=seeded(3))
+    hidden = ~mask.at(size).expand_as(x)
     other = x.clone()
     other[hidden] = torch.rand(int(hidden.sum()), generator=seeded(4)) * 50 - 25
     broken = x.masked_fill(hidden, float("nan"))
@@ -66,7 +84,7 @@ def test_hidden_pixels_influence_nothing(net, patches, ratio):
 
 @torch.no_grad()
 def test_visible_pixels_do_influence_the_output(net):
-    mask = random_mask(net, (4, 3), 0.5)
+    mask = random_mask((4, 3), 0.5)
     size = (4 * net.stride, 3 * net.stride)
     x = torch.rand(3, 3, *size, generator=seeded(3))
     y = torch.where(mask.at(size), x * 0.5, x)
@@ -79,31 +97,49 @@ def test_hidden_pixels_do_not_leak_through_padding(net):
     size = (3 * net.stride + 1, 2 * net.stride + 1)
     x = torch.rand(6, 3, *size, generator=seeded(3))
     for seed in range(8):
-        mask = random_mask(net, (4, 3), 0.5, batch=6, seed=seed)
+        mask = random_mask((4, 3), 0.5, batch=6, seed=seed)
         padded = (4 * net.stride, 3 * net.stride)
         hidden = ~mask.at(padded)[..., : size[0], : size[1]].expand_as(x)
         assert torch.equal(net(x.masked_fill(hidden, 9.0), mask=mask), net(x, mask=mask))
 
 
-@pytest.mark.parametrize(("patches", "ratio"), MASKS)
+@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize("patch", PATCHES)
 @torch.no_grad()
-def test_hidden_positions_are_exactly_zero_after_every_stage(net, patches, ratio):
-    patch = net.stride * patches
-    size = (3 * patch, 4 * patch)
-    mask = random_mask(net, (3, 4), ratio)
-    outputs = []
-    for name, module in net.named_modules():
-        if type(module).__name__ == "Stage":
-            module.register_forward_hook(lambda _, __, output, name=name: outputs.append((name, output)))
+def test_hidden_positions_are_exactly_zero_after_every_stage(net, draw, patch, ratio):
+    size = (2 * patch, 3 * patch)
+    mask = draw((2, 3), ratio)
     x = torch.rand(3, 3, *size, generator=seeded(3))
-    image = net(x, mask=mask)
     features = net.forward_features(x, mask)
-    named = [*outputs, ("last", features.last), ("image", image)]
-    assert len(outputs) >= 2 * len(net.feature_info)
+    named = [*zip(net.feature_info, features.stages, strict=True), ("last", features.last), ("image", net(x, mask))]
+    view = ZeroedView(mask)
+    for name, module in net.named_modules():
+        if isinstance(module, Stage):
+            module.register_forward_hook(lambda _, __, output, name=name: named.append((name, output)))
+    net.encode(view.enter(x), view)
+    assert len(named) > 2 * len(net.feature_info) + 2  # stages of the first half as well
     for name, output in named:
         hidden = ~mask.at(output.shape[-2:]).expand_as(output)
-        assert output[hidden].abs().max() == 0, name
+        assert not output[hidden].any(), name
         assert output[~hidden].abs().min() > 0, name
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize("patch", PATCHES)
+def test_gathered_patches_give_the_numbers_and_gradients_of_zeroed_ones(net, patch, ratio):
+    net.double()  # in double precision nothing but a real difference shows
+    mask = random_mask((3, 2), ratio)
+    x = torch.rand(3, 3, 3 * patch, 2 * patch, generator=seeded(3), dtype=torch.float64)
+    results = []
+    for view in (GatheredView(mask), ZeroedView(mask)):
+        net.zero_grad()
+        stages, last = net.encode(view.enter(x), view)
+        outputs = [view.leave(output) for output in (*stages, last)]
+        sum((index + 1) * output.sin().sum() for index, output in enumerate(outputs)).backward()
+        gradients = [parameter.grad for parameter in net.parameters() if parameter.grad is not None]
+        results.append([*outputs, *gradients])
+    for gathered, zeroed in zip(*results, strict=True):
+        assert torch.allclose(gathered, zeroed, rtol=1e-7, atol=1e-7 * zeroed.abs().max().item())
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 31), (4, 40)])
@@ -111,14 +147,14 @@ def test_hidden_positions_are_exactly_zero_after_every_stage(net, patches, ratio
 def test_a_mask_without_hidden_patches_changes_nothing(net, size):
     grid = (-(-size[0] // net.stride), -(-size[1] // net.stride))
     x = torch.rand(2, 3, *size, generator=seeded(3), dtype=torch.float64)
-    mask = random_mask(net, grid, 0.0, batch=2)
+    mask = random_mask(grid, 0.0, batch=2)
     net.double()  # sums may run in another order under a mask; in double precision nothing else is left to differ
     assert torch.allclose(net(x, mask=mask), net(x), rtol=1e-10, atol=1e-10)
 
 
 @torch.no_grad()
 def test_an_image_is_masked_as_if_it_were_alone_in_the_batch(net):
-    mask = random_mask(net, (3, 3), 0.5)
+    mask = random_mask((3, 3), 0.5)
     x = torch.rand(3, 3, 3 * net.stride, 3 * net.stride, generator=seeded(3), dtype=torch.float64)
     net.double()  # as above
     together = net(x, mask=mask)
@@ -130,7 +166,7 @@ def test_an_image_is_masked_as_if_it_were_alone_in_the_batch(net):
 @pytest.mark.parametrize("masked", [False, True])
 def test_every_parameter_gets_a_gradient(net, masked):
     x = torch.rand(2, 3, 3 * net.stride, 3 * net.stride, generator=seeded(3))
-    mask = random_mask(net, (3, 3), 0.5, batch=2) if masked else None
+    mask = random_mask((3, 3), 0.5, batch=2) if masked else None
     net(x, mask=mask).square().mean().backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None, f"no gradient for {name}"
@@ -169,15 +205,15 @@ def test_wrong_inputs_are_refused(net):
     with pytest.raises(UserError, match="N, 3, H, W"):
         net(x[0])
     with pytest.raises(UserError, match="does not fit a batch of 2"):
-        net(x, mask=random_mask(net, (4, 4), 0.5, batch=3))
+        net(x, mask=random_mask((4, 4), 0.5, batch=3))
     with pytest.raises(UserError, match=f"stride {net.stride}"):
-        net(x, mask=random_mask(net, (8, 8), 0.5, batch=2))
+        net(x, mask=random_mask((8, 8), 0.5, batch=2))
 
 
 def test_masks_are_never_drawn_inside_forward(net):
     x = torch.rand(2, 3, 4 * net.stride, 4 * net.stride, generator=seeded(3))
     state = torch.random.get_rng_state()
-    net(x, mask=random_mask(net, (4, 4), 0.5, batch=2))
+    net(x, mask=random_mask((4, 4), 0.5, batch=2))
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
@@ -199,7 +235,7 @@ def test_layer_groups_share_out_all_parameters_in_the_order_of_their_work(net):
 @pytest.mark.parametrize("masked", [False, True])
 def test_checkpointing_changes_neither_result_nor_gradient(net, masked):
     x = torch.rand(2, 3, 3 * net.stride, 3 * net.stride, generator=seeded(3))
-    mask = random_mask(net, (3, 3), 0.5, batch=2) if masked else None
+    mask = random_mask((3, 3), 0.5, batch=2) if masked else None
     results = []
     for enable in (False, True):
         net.zero_grad()
@@ -226,7 +262,7 @@ def test_half_precision_keeps_the_masks_promises(net, dtype):
     for parameter in net.parameters():
         parameter.mul_(0.5)  # within the range of half precision
     size = (4 * net.stride, 3 * net.stride)
-    mask = random_mask(net, (4, 3), 0.5)
+    mask = random_mask((4, 3), 0.5)
     x = torch.rand(3, 3, *size, generator=seeded(3))
     hidden = ~mask.at(size).expand_as(x)
     with torch.autocast("cpu", dtype=dtype):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskdcpt.errors import UserError
-from maskdcpt.masking import LayerNorm2d, VisibleMask, VisibleMean, hide
+from maskdcpt.masking import VisibleMask
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -78,43 +78,3 @@ def test_ratios_out_of_range_are_refused(ratio):
 def test_tensors_that_are_no_mask_are_refused(visible):
     with pytest.raises(UserError):
         VisibleMask(visible)
-
-
-def test_hide_clears_whatever_stood_there():
-    mask = VisibleMask(torch.tensor([[[[True, False]]]]))
-    x = torch.tensor([[[[1.0, float("nan")], [2.0, float("inf")]]]])
-    assert torch.equal(hide(x, mask), torch.tensor([[[[1.0, 0.0], [2.0, 0.0]]]]))
-    assert hide(x, None) is x
-
-
-def test_layer_norm_follows_its_equation_and_leaves_hidden_positions_zero():
-    norm = LayerNorm2d(6)
-    torch.nn.init.normal_(norm.weight, generator=seeded(1))
-    torch.nn.init.normal_(norm.bias, generator=seeded(2))
-    x = torch.randn(2, 6, 8, 8, generator=seeded(3))
-    mask = VisibleMask.random(2, (4, 4), generator=seeded(4))
-    wide = x.double()
-    expected = (wide - wide.mean(1, keepdim=True)) / (wide.var(1, keepdim=True, correction=0) + 1e-5).sqrt()
-    expected = expected * norm.weight[:, None, None].double() + norm.bias[:, None, None].double()
-    assert torch.allclose(norm(x).double(), expected, atol=1e-5)
-    assert torch.allclose(norm(x, mask).double(), expected * mask.at((8, 8)), atol=1e-5)
-    assert norm(x, mask)[~mask.at((8, 8)).expand_as(x)].abs().max() == 0
-
-
-def test_visible_mean_averages_visible_positions_only():
-    x = torch.randn(3, 5, 8, 8, generator=seeded(3))
-    mask = VisibleMask.random(3, (4, 4), 0.6, generator=seeded(4))
-    visible = mask.at((8, 8))
-    for image, seen, mean in zip(x, visible, VisibleMean()(x, mask), strict=True):
-        assert torch.allclose(mean.flatten(), image[:, seen[0]].mean(1), atol=1e-6)
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_masked_norm_works_under_autocast(dtype):
-    norm = LayerNorm2d(6)
-    x = torch.randn(1, 6, 4, 4, generator=seeded(3))
-    mask = VisibleMask.random(1, (2, 2), generator=seeded(4))
-    with torch.autocast("cpu", dtype):
-        y = norm(torch.nn.Conv2d(6, 6, 1)(x), mask)
-    assert torch.isfinite(y).all()
-    assert y[~mask.at((4, 4)).expand_as(y)].abs().max() == 0

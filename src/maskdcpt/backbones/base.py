@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from maskdcpt.backbones.stage import Stage
 from maskdcpt.errors import UserError
-from maskdcpt.masking import VisibleMask
+from maskdcpt.masking import View, VisibleMask, view_of
 
 
 class FeatureInfo(NamedTuple):
@@ -50,8 +50,11 @@ class Backbone(nn.Module, ABC):
     """Names of submodules in the order in which they work, those of one depth together; some sizes lack some."""
 
     @abstractmethod
-    def encode(self, x: Tensor, mask: VisibleMask | None) -> Features:
-        """Everything but the head, for an image whose size is a multiple of the stride."""
+    def encode(self, x: Tensor, view: View) -> Features:
+        """Everything but the head, for an image whose size is a multiple of the stride and that the view has entered.
+
+        The features are in the view as well.
+        """
 
     @abstractmethod
     def apply_head(self, last: Tensor) -> Tensor:
@@ -70,7 +73,9 @@ class Backbone(nn.Module, ABC):
         if x.ndim != 4 or x.shape[1] != 3 or min(x.shape) < 1:
             raise UserError(f"a network takes RGB images (N, 3, H, W), not a tensor of shape {tuple(x.shape)}")
         padded = pad_to(self._hide_pixels(x, mask), self._padded_size(x, mask))
-        return self.encode(padded, mask)
+        view = view_of(mask)
+        stages, last = self.encode(view.enter(padded), view)
+        return Features([view.leave(stage) for stage in stages], view.leave(last))
 
     def forward_head(self, features: Features, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
         """From features to the restored image: the head's correction on top of the (visible) input."""

@@ -17,7 +17,7 @@ from maskdcpt.backbones.shapes import Rename, Shapes
 from maskdcpt.backbones.stage import Stage
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError, require
-from maskdcpt.masking import LayerNorm2d, VisibleMask, VisibleMean, hide
+from maskdcpt.masking import EVERYTHING, LayerNorm2d, View
 
 
 @configuration
@@ -49,16 +49,17 @@ class NAFNetConfig:
             )
 
 
-class ChannelAttention(nn.Sequential):
+class ChannelAttention(nn.Module):
     """Simplified channel attention: each channel scaled by a linear map of the channels' means (their section 3.4)."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__(VisibleMean(), nn.Conv2d(channels, channels, 1))
+        super().__init__()
+        self.add_module("1", nn.Conv2d(channels, channels, 1))  # the published name
 
-    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+    def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
         """Scales a feature map (N, C, H, W)."""
-        mean, scale = self
-        weights: Tensor = scale(mean(x, mask))
+        (scale,) = self.children()
+        weights: Tensor = scale(view.mean(x))
         return x * weights
 
 
@@ -70,9 +71,6 @@ def simple_gate(x: Tensor) -> Tensor:
 
 class NAFBlock(nn.Module):
     """Two residual branches: depthwise convolution with channel attention, then a gated pair of 1x1 convolutions.
-
-    Biases refill hidden positions, so they are hidden again before each layer that mixes positions and at the end;
-    then no visible position ever sees anything of a hidden one.
 
     Args:
         channels: Channels of input and output.
@@ -92,14 +90,14 @@ class NAFBlock(nn.Module):
         self.norm1 = LayerNorm2d(channels, eps)
         self.norm2 = LayerNorm2d(channels, eps)
 
-    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
-        """Maps (N, C, H, W) to the same shape; hidden positions of x are zero and stay zero."""
-        u = hide(self.conv1(self.norm1(x)), mask)  # 2C
-        u = simple_gate(self.conv2(u))  # C
-        u = self.conv3(self.sca(u, mask))
+    def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
+        """Maps (N, C, H, W) to the same shape."""
+        u = self.conv1(self.norm1(x))  # 2C
+        u = simple_gate(view.mix(self.conv2, u))  # C
+        u = self.conv3(self.sca(u, view))
         y = x + self.beta * u
         v = simple_gate(self.conv4(self.norm2(y)))
-        return hide(y + self.gamma * self.conv5(v), mask)
+        return y + self.gamma * self.conv5(v)  # type: ignore[no-any-return]
 
 
 class NAFNet(Backbone):
@@ -140,18 +138,18 @@ class NAFNet(Backbone):
         for level, (c, blocks) in enumerate(zip(reversed(channels[:-1]), config.decoder_blocks, strict=True)):
             self.add_module(f"decoder{level}", stage(c, blocks))
 
-    def encode(self, x: Tensor, mask: VisibleMask | None) -> Features:
+    def encode(self, x: Tensor, view: View) -> Features:
         """Everything but the last convolution; see the base class."""
-        x = hide(self.intro(x), mask)  # (N, w, H, W)
+        x = view.mix(self.intro, x)  # (N, w, H, W)
         skips = []
         for encoder, down in zip(self.encoders, self.downs, strict=True):
-            skips.append(encoder(x, mask))
-            x = hide(down(skips[-1]), mask)  # channels double, sides halve
-        x = self.middle_blks(x, mask)
+            skips.append(encoder(x, view))
+            x = down(skips[-1])  # channels double, sides halve
+        x = self.middle_blks(x, view)
         stages = []
         for level, up in enumerate(self.ups):
             x = up(x) + skips.pop()  # channels halve, sides double
-            x = self.get_submodule(f"decoder{level}")(x, mask)
+            x = self.get_submodule(f"decoder{level}")(x, view)
             stages.append(x)
         return Features(stages[::-1], x)
 

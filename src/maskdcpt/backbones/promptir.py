@@ -22,7 +22,7 @@ from maskdcpt.backbones.restormer import (
 from maskdcpt.backbones.shapes import Shapes
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError
-from maskdcpt.masking import VisibleMask, VisibleMean, hide
+from maskdcpt.masking import EVERYTHING, View
 
 
 @configuration
@@ -86,14 +86,13 @@ class Prompt(nn.Module):
         self.prompt_param = nn.Parameter(torch.rand(1, components, channels, size, size))
         self.linear_layer = nn.Linear(inputs, components)
         self.conv3x3 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.mean = VisibleMean()
 
-    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+    def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
         """The prompt (N, channels, H, W) for features (N, C, H, W)."""
-        weights = self.linear_layer(self.mean(x, mask).flatten(1)).softmax(-1)  # (N, components)
+        weights = self.linear_layer(view.mean(x).flatten(1)).softmax(-1)  # (N, components)
         prompt = torch.einsum("nk,kchw->nchw", weights, self.prompt_param[0])
-        prompt = F.interpolate(prompt, x.shape[-2:], mode="bilinear")
-        return hide(self.conv3x3(hide(prompt, mask)), mask)
+        prompt = F.interpolate(prompt, view.size(x), mode="bilinear")
+        return view.mix(self.conv3x3, view.enter(prompt))
 
 
 class PromptIR(ChannelAttentionUNet):
@@ -130,13 +129,13 @@ class PromptIR(ChannelAttentionUNet):
         self.add_module(f"noise_level{level}", self.block(prompted, self.config.prompt_heads))
         self.add_module(f"reduce_noise_level{level}", self.conv1x1(prompted, inner))
 
-    def step_up(self, level: int, x: Tensor, skip: Tensor, mask: VisibleMask | None) -> Tensor:
+    def step_up(self, level: int, x: Tensor, skip: Tensor, view: View) -> Tensor:
         """See the base class."""
-        x = torch.cat([x, self.get_submodule(f"prompt{level}")(x, mask)], 1)
-        x = self.get_submodule(f"noise_level{level}")(x, mask)
-        x = hide(self.get_submodule(f"reduce_noise_level{level}")(x), mask)
-        x = torch.cat([self.get_submodule(f"up{level + 1}_{level}")(x, mask), skip], 1)
-        return hide(self.get_submodule(f"reduce_chan_level{level}")(x), mask) if level > 1 else x
+        x = torch.cat([x, self.get_submodule(f"prompt{level}")(x, view)], 1)
+        x = self.get_submodule(f"noise_level{level}")(x, view)
+        x = self.get_submodule(f"reduce_noise_level{level}")(x)
+        x = torch.cat([self.get_submodule(f"up{level + 1}_{level}")(x, view), skip], 1)
+        return self.get_submodule(f"reduce_chan_level{level}")(x) if level > 1 else x
 
 
 UNUSED = r"(?:chnl_reduce|reduce_noise_channel_)\d\."

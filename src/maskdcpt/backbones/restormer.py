@@ -21,7 +21,7 @@ from maskdcpt.backbones.shapes import Rename, Shapes
 from maskdcpt.backbones.stage import Stage
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError, require
-from maskdcpt.masking import LayerNorm2d, VisibleMask, hide
+from maskdcpt.masking import EVERYTHING, LayerNorm2d, View
 
 
 @configuration
@@ -84,14 +84,17 @@ class ChannelAttention(nn.Module):
         self.qkv_dwconv = nn.Conv2d(3 * channels, 3 * channels, 3, padding=1, groups=3 * channels, bias=bias)
         self.project_out = nn.Conv2d(channels, channels, 1, bias=bias)
 
-    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+    def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
         """Maps (N, C, H, W) to the same shape."""
-        qkv = hide(self.qkv_dwconv(hide(self.qkv(x), mask)), mask)  # 3C
-        positions = x.shape[-2] * x.shape[-1]
-        q, k, v = qkv.reshape(len(x), 3, self.heads, -1, positions).unbind(1)  # (N, heads, C / heads, H W) each
-        q, k = F.normalize(q, dim=-1, eps=EPS), F.normalize(k, dim=-1, eps=EPS)
-        weights = (q @ k.mT * self.temperature).softmax(-1)  # (N, heads, C / heads, C / heads)
-        return self.project_out((weights @ v).reshape(x.shape))  # type: ignore[no-any-return]
+        qkv = view.hide(view.mix(self.qkv_dwconv, self.qkv(x)))  # 3C
+        rows = qkv.permute(0, 2, 3, 1).flatten(1, 2)  # (N, H W, 3C); free of copies when qkv is channels-last
+        length = torch.linalg.vector_norm(rows, dim=1).clamp_min(EPS)  # (N, 3C), over the positions
+        q, k, v = rows.reshape(*rows.shape[:2], 3, self.heads, -1).unbind(2)  # (N, H W, heads, C / heads) each
+        lq, lk, _ = length.reshape(len(x), 3, self.heads, -1).unbind(1)  # (N, heads, C / heads) each
+        cosine = torch.einsum("nphc,nphd->nhcd", q, k) / (lq[..., None] * lk[..., None, :])
+        weights = (cosine * self.temperature).softmax(-1)  # (N, heads, C / heads, C / heads)
+        mixed = torch.einsum("nphd,nhcd->nphc", v, weights)
+        return self.project_out(mixed.flatten(2).mT.reshape(x.shape))  # type: ignore[no-any-return]
 
 
 EPS = 1e-6
@@ -113,9 +116,9 @@ class FeedForward(nn.Module):
         self.dwconv = nn.Conv2d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden, bias=bias)
         self.project_out = nn.Conv2d(hidden, channels, 1, bias=bias)
 
-    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+    def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
         """Maps (N, C, H, W) to the same shape."""
-        a, b = self.dwconv(hide(self.project_in(x), mask)).chunk(2, dim=1)
+        a, b = view.mix(self.dwconv, self.project_in(x)).chunk(2, dim=1)
         return self.project_out(F.gelu(a) * b)  # type: ignore[no-any-return]
 
 
@@ -136,10 +139,10 @@ class TransformerBlock(nn.Module):
         self.norm2 = LayerNorm2d(channels)
         self.ffn = FeedForward(channels, int(channels * expansion), bias)
 
-    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
-        """Maps (N, C, H, W) to the same shape; hidden positions of x are zero and stay zero."""
-        y = x + self.attn(self.norm1(x), mask)
-        return hide(y + self.ffn(self.norm2(y), mask), mask)
+    def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
+        """Maps (N, C, H, W) to the same shape."""
+        y = x + self.attn(self.norm1(x), view)
+        return y + self.ffn(self.norm2(y), view)  # type: ignore[no-any-return]
 
 
 class Embedding(nn.Module):
@@ -153,9 +156,9 @@ class Embedding(nn.Module):
         super().__init__()
         self.proj = nn.Conv2d(3, channels, 3, padding=1, bias=False)
 
-    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+    def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
         """Maps (N, 3, H, W) to (N, C, H, W)."""
-        return hide(self.proj(x), mask)
+        return view.mix(self.proj, x)
 
 
 class Downsample(nn.Module):
@@ -169,9 +172,9 @@ class Downsample(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels, channels // 2, 3, padding=1, bias=False)
 
-    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+    def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
         """Maps (N, C, H, W) to (N, 2C, H / 2, W / 2)."""
-        return F.pixel_unshuffle(hide(self.conv(x), mask), 2)
+        return F.pixel_unshuffle(view.mix(self.conv, x), 2)
 
 
 class Upsample(nn.Module):
@@ -186,9 +189,9 @@ class Upsample(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(inputs, 4 * outputs, 3, padding=1, bias=False)
 
-    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+    def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
         """Maps (N, C, H, W) to (N, outputs, 2H, 2W)."""
-        return F.pixel_shuffle(hide(self.conv(x), mask), 2)
+        return F.pixel_shuffle(view.mix(self.conv, x), 2)
 
 
 class ChannelAttentionUNet(Backbone):
@@ -247,7 +250,7 @@ class ChannelAttentionUNet(Backbone):
         """Adds the submodules of a step up to a level."""
 
     @abstractmethod
-    def step_up(self, level: int, x: Tensor, skip: Tensor, mask: VisibleMask | None) -> Tensor:
+    def step_up(self, level: int, x: Tensor, skip: Tensor, view: View) -> Tensor:
         """Joins what comes from the level below with the encoder's features, as the level's decoder reads them."""
 
     def block(self, channels: int, heads: int) -> TransformerBlock:
@@ -261,19 +264,19 @@ class ChannelAttentionUNet(Backbone):
     def _stage(self, channels: int, level: int, blocks: int) -> Stage:
         return Stage(self.block(channels, self.config.heads[level - 1]) for _ in range(blocks))
 
-    def encode(self, x: Tensor, mask: VisibleMask | None) -> Features:
+    def encode(self, x: Tensor, view: View) -> Features:
         """Everything but the last convolution; see the base class."""
-        x = self.patch_embed(x, mask)  # (N, w, H, W)
+        x = self.patch_embed(x, view)  # (N, w, H, W)
         skips, stages = [], []
         for level in self.downward_levels:
-            skips.append(self.get_submodule(f"encoder_level{level}")(x, mask))
-            x = self.get_submodule(f"down{level}_{level + 1}")(skips[-1], mask)  # channels double, sides halve
-        x = self.latent(x, mask)
+            skips.append(self.get_submodule(f"encoder_level{level}")(x, view))
+            x = self.get_submodule(f"down{level}_{level + 1}")(skips[-1], view)  # channels double, sides halve
+        x = self.latent(x, view)
         for level in self.upward_levels:
-            x = self.step_up(level, x, skips.pop(), mask)  # sides double
-            x = self.get_submodule(f"decoder_level{level}")(x, mask)
+            x = self.step_up(level, x, skips.pop(), view)  # sides double
+            x = self.get_submodule(f"decoder_level{level}")(x, view)
             stages.append(x)
-        return Features(stages[::-1], self.refinement(x, mask))
+        return Features(stages[::-1], self.refinement(x, view))
 
     def apply_head(self, last: Tensor) -> Tensor:
         """The last convolution; see the base class."""
@@ -299,9 +302,9 @@ class Restormer(ChannelAttentionUNet):
         if level > 1:
             self.add_module(f"reduce_chan_level{level}", self.conv1x1(2 * self.width[level], self.width[level]))
 
-    def step_up(self, level: int, x: Tensor, skip: Tensor, mask: VisibleMask | None) -> Tensor:
+    def step_up(self, level: int, x: Tensor, skip: Tensor, view: View) -> Tensor:
         """See the base class."""
-        x = torch.cat([self.get_submodule(f"up{level + 1}_{level}")(x, mask), skip], 1)
+        x = torch.cat([self.get_submodule(f"up{level + 1}_{level}")(x, view), skip], 1)
         return self.get_submodule(f"reduce_chan_level{level}")(x) if level > 1 else x
 
 

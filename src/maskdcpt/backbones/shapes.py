@@ -77,7 +77,7 @@ class Shapes:
         low = max(inside / outside for outside, inside in sizes)
         for digits in range(16):
             for step in (0, 0.5, 1):
-                candidate = round(low + step * 10**-digits, digits)
+                candidate = round(low + step * 10.0**-digits, digits)
                 if all(int(o * candidate) == i for o, i in sizes):
                     return candidate
         raise UserError(f"no expansion fits the layers of its blocks, {sorted(sizes)} channels outside and inside")

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from maskdcpt.masking import VisibleMask
+from maskdcpt.masking import EVERYTHING, View
 
 
 class Stage(nn.Module):
     """Blocks one after the other at one resolution.
 
     Args:
-        blocks: Modules that take a feature map and the mask, and keep the shape.
+        blocks: Modules that take a feature map and how to see it, and keep the shape.
     """
 
     def __init__(self, blocks: Iterable[nn.Module]) -> None:
@@ -24,9 +24,9 @@ class Stage(nn.Module):
         self.checkpointing = False
         """Whether training keeps only the inputs of blocks and computes the rest again when it is needed."""
 
-    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
-        """Maps (N, C, H, W) to the same shape."""
+    def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
+        """Maps (N, C, H, W) to the same shape; hidden positions are zero after every block."""
         for block in self.blocks:
             again = self.checkpointing and torch.is_grad_enabled()
-            x = checkpoint(block, x, mask, use_reentrant=False) if again else block(x, mask)
+            x = view.hide(checkpoint(block, x, view, use_reentrant=False) if again else block(x, view))
         return x

@@ -19,7 +19,7 @@ from maskdcpt.backbones.shapes import Rename, Shapes
 from maskdcpt.backbones.stage import Stage
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError
-from maskdcpt.masking import LayerNorm2d, VisibleMask, hide
+from maskdcpt.masking import EVERYTHING, LayerNorm2d, View, from_rows, to_rows
 
 RGB_MEAN = (0.4488, 0.4371, 0.4040)
 """Mean colour of DIV2K, which the network subtracts from its input."""
@@ -58,30 +58,62 @@ class SwinIRConfig:
             )
 
 
+class Pointwise(nn.Linear):
+    """A linear layer over the channels of each position; as a 1x1 convolution it needs fewer passes over memory."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps (N, inputs, H, W) to (N, outputs, H, W)."""
+        return F.conv2d(x, self.weight[:, :, None, None], self.bias)
+
+
 class WindowAttention(nn.Module):
     """Multi-head self-attention among the positions of a window (their section 3.2).
 
     Args:
         channels: Channels of input and output.
         heads: Number of heads.
+        window: Side of a window in pixels.
+        shift: How far the windows are moved towards the end of both axes, in pixels.
     """
 
-    def __init__(self, channels: int, heads: int) -> None:
+    def __init__(self, channels: int, heads: int, window: int, shift: int) -> None:
         super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(channels, 3 * channels)
-        self.proj = nn.Linear(channels, channels)
+        self.heads, self.window, self.shift = heads, window, shift
+        self.qkv = Pointwise(channels, 3 * channels)
+        self.proj = Pointwise(channels, channels)
 
-    def forward(self, x: Tensor, keys: Tensor | None) -> Tensor:
-        """Maps windows (B, L, C) to the same shape; ``keys`` (B, 1, 1, L) tells which positions may be seen."""
-        qkv = self.qkv(x).reshape(*x.shape[:2], 3, self.heads, -1)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # (B, heads, L, C / heads) each
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
-        return self.proj(mixed.transpose(1, 2).flatten(-2))  # type: ignore[no-any-return]
+    def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
+        """Maps (N, C, H, W) to the same shape."""
+        qkv = view.leave(self.qkv(x))  # (N, 3C, H, W): windows lie in the whole image
+        order = self._order(qkv)
+        windows = to_rows(qkv).index_select(0, order.flatten()).reshape(*order.shape, 3, self.heads, -1)
+        q, k, v = windows.permute(2, 0, 3, 1, 4)  # (B, heads, window^2, C / heads) each
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=self._keys(view, qkv, order))
+        rows = mixed.transpose(1, 2).reshape(order.numel(), -1)
+        image = torch.empty_like(rows).index_copy_(0, order.flatten(), rows)
+        return self.proj(view.enter(from_rows(image, *qkv.shape[-2:])))  # type: ignore[no-any-return]
+
+    def _order(self, x: Tensor) -> Tensor:
+        """The positions of each window, as rows of the feature map, int64 (B, window^2); B windows in all images."""
+        n, _, height, width = x.shape
+        positions = torch.arange(n * height * width, device=x.device).reshape(n, height, width)
+        moved = positions.roll((-self.shift, -self.shift), (1, 2))
+        side = self.window
+        tiles = moved.reshape(n, height // side, side, width // side, side).transpose(2, 3)
+        return tiles.reshape(-1, side**2)
+
+    def _keys(self, view: View, x: Tensor, order: Tensor) -> Tensor | None:
+        """Which positions of each window may be seen, bool (B, 1, 1, window^2); None if all."""
+        visible = view.visible((x.shape[-2], x.shape[-1]))
+        if visible is None:
+            return None
+        keys = to_rows(visible)[order].mT[:, None]
+        # In a window without a visible position attention has nothing to see; what it makes there is hidden anyway.
+        return keys | ~keys.any(-1, keepdim=True)
 
 
 class Perceptron(nn.Module):
-    """Two linear layers with a GELU between them.
+    """Two point-wise layers with a GELU between them.
 
     Args:
         channels: Channels of input and output.
@@ -90,11 +122,11 @@ class Perceptron(nn.Module):
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(channels, hidden)
-        self.fc2 = nn.Linear(hidden, channels)
+        self.fc1 = Pointwise(channels, hidden)
+        self.fc2 = Pointwise(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps (..., C) to the same shape."""
+        """Maps (N, C, H, W) to the same shape."""
         return self.fc2(F.gelu(self.fc1(x)))  # type: ignore[no-any-return]
 
 
@@ -108,39 +140,15 @@ class SwinLayer(nn.Module):
 
     def __init__(self, config: SwinIRConfig, shift: int) -> None:
         super().__init__()
-        self.window, self.shift = config.window, shift
-        self.norm1 = nn.LayerNorm(config.width)
-        self.attn = WindowAttention(config.width, config.heads)
-        self.norm2 = nn.LayerNorm(config.width)
+        self.norm1 = LayerNorm2d(config.width)
+        self.attn = WindowAttention(config.width, config.heads, config.window, shift)
+        self.norm2 = LayerNorm2d(config.width)
         self.mlp = Perceptron(config.width, int(config.width * config.expansion))
 
-    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
-        """Maps (N, C, H, W) to the same shape; hidden positions of x are zero and stay zero."""
-        rows = x.permute(0, 2, 3, 1)  # (N, H, W, C); free of copies when x is channels-last, as the result is
-        keys = None if mask is None else self._keys(mask.at((x.shape[-2], x.shape[-1])).permute(0, 2, 3, 1))
-        y = rows + self._join(self.attn(self._split(self.norm1(rows)), keys), rows)
-        y = y + self.mlp(self.norm2(y))
-        return hide(y.permute(0, 3, 1, 2), mask)
-
-    def _keys(self, visible: Tensor) -> Tensor:
-        # In a window without a visible position attention has nothing to see; what it makes there is hidden anyway.
-        keys = self._split(visible).transpose(1, 2)[:, None]
-        return keys | ~keys.any(-1, keepdim=True)
-
-    def _split(self, x: Tensor) -> Tensor:
-        """From (N, H, W, C) to windows (N windows, window^2, C)."""
-        if self.shift:
-            x = x.roll((-self.shift, -self.shift), (1, 2))
-        n, height, width, channels = x.shape
-        tiles = x.reshape(n, height // self.window, self.window, width // self.window, self.window, channels)
-        return tiles.transpose(2, 3).reshape(-1, self.window**2, channels)
-
-    def _join(self, windows: Tensor, like: Tensor) -> Tensor:
-        """The inverse of ``_split``."""
-        n, height, width, channels = like.shape
-        grid = (n, height // self.window, width // self.window, self.window, self.window, channels)
-        x = windows.reshape(grid).transpose(2, 3).reshape(like.shape)
-        return x.roll((self.shift, self.shift), (1, 2)) if self.shift else x
+    def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
+        """Maps (N, C, H, W) to the same shape."""
+        y = x + self.attn(self.norm1(x), view)
+        return y + self.mlp(self.norm2(y))  # type: ignore[no-any-return]
 
 
 class Group(nn.Module):
@@ -156,9 +164,9 @@ class Group(nn.Module):
         self.residual_group = Stage(SwinLayer(config, index % 2 * config.window // 2) for index in range(layers))
         self.conv = nn.Conv2d(config.width, config.width, 3, padding=1)
 
-    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
-        """Maps (N, C, H, W) to the same shape; hidden positions of x are zero and stay zero."""
-        return hide(x + self.conv(self.residual_group(x, mask)), mask)
+    def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
+        """Maps (N, C, H, W) to the same shape."""
+        return x + view.mix(self.conv, self.residual_group(x, view))
 
 
 class SwinIR(Backbone):
@@ -198,18 +206,18 @@ class SwinIR(Backbone):
         self.conv_last = nn.Conv2d(config.width, 3, 3, padding=1)
         self.apply(_initialise)
 
-    def encode(self, x: Tensor, mask: VisibleMask | None) -> Features:
+    def encode(self, x: Tensor, view: View) -> Features:
         """Everything but the last convolution; see the base class."""
-        shallow = hide(self.conv_first(hide(x - self.mean, mask)), mask)  # (N, w, H, W), and so all the way
-        x = self.patch_embed["norm"](shallow, mask)
+        shallow = view.mix(self.conv_first, x - self.mean)  # (N, w, H, W), and so all the way
+        x = self.patch_embed["norm"](shallow)
         for group in self.encode_layers:
-            x = group(x, mask)
+            x = group(x, view)
         stages = []
         for index in range(len(self.config.decoder_blocks)):
-            x = self.get_submodule(f"decode_layers{index}")(x, mask)
+            x = self.get_submodule(f"decode_layers{index}")(x, view)
             stages.append(x)
-        deep = self.conv_after_body(self.norm(x, mask))
-        return Features(stages[::-1], hide(deep + shallow, mask))
+        deep = view.mix(self.conv_after_body, self.norm(x))
+        return Features(stages[::-1], deep + shallow)
 
     def apply_head(self, last: Tensor) -> Tensor:
         """The last convolution; see the base class."""

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import NamedTuple, NoReturn
 
 from maskdcpt import __version__
+from maskdcpt.allocator import keep_freed_memory
 from maskdcpt.errors import UserError, nearest
 
 BAD_INPUT = 2
@@ -75,6 +76,7 @@ def _run(words: list[str]) -> int:
         return 0
     if words[0] not in COMMANDS:
         raise UserError(f"no command is called {words[0]!r}{nearest(words[0], COMMANDS)}")
+    keep_freed_memory()
     code: int = import_module(COMMANDS[words[0]].module).run(words[1:])
     return code
 

@@ -13,7 +13,7 @@ from maskdcpt.degradations import CATALOGUE
 from maskdcpt.demo.run import PRETRAINED, SCRATCH, SIDE, DemoResult
 from maskdcpt.evaluation import INPUT, Row, Summary, summarise, types_of
 from maskdcpt.images import read_image
-from maskdcpt.masking import VisibleMask, hide
+from maskdcpt.masking import VisibleMask, ZeroedView
 from maskdcpt.pretraining import load_model
 from maskdcpt.reports import Curve, Picture, Strip, picture, plot, run_curves, write_page
 from maskdcpt.training import read_metrics
@@ -110,7 +110,7 @@ def _masked(result: DemoResult) -> Strip:
     with torch.inference_mode():
         rebuilt = network(damaged[None], mask=mask)[0]
     images = {
-        "what it is shown": hide(damaged[None], mask)[0],
+        "what it is shown": ZeroedView(mask).hide(damaged[None])[0],
         "what it makes of that": rebuilt,
         "what it should have been": central_crop(sample_photo(name), patch * cells),
     }

@@ -1,6 +1,18 @@
-"""Which patches of an image a network may see, and layers that respect it."""
+"""Which patches of an image a network may see, and how its layers respect that."""
 
-from maskdcpt.masking.layers import LayerNorm2d, VisibleMean, hide
+from maskdcpt.masking.layers import LayerNorm2d
 from maskdcpt.masking.mask import VisibleMask
+from maskdcpt.masking.rows import from_rows, to_rows
+from maskdcpt.masking.views import EVERYTHING, GatheredView, View, ZeroedView, view_of
 
-__all__ = ["LayerNorm2d", "VisibleMask", "VisibleMean", "hide"]
+__all__ = [
+    "EVERYTHING",
+    "GatheredView",
+    "LayerNorm2d",
+    "View",
+    "VisibleMask",
+    "ZeroedView",
+    "from_rows",
+    "to_rows",
+    "view_of",
+]

@@ -26,6 +26,8 @@ class VisibleMask:
     """
 
     visible: Tensor
+    visible_patches: int | None = field(init=False, repr=False)
+    """Visible patches of each image; None if the images differ."""
     _resized: dict[tuple[int, int], Tensor] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -33,8 +35,10 @@ class VisibleMask:
             raise UserError(
                 f"a mask is a bool tensor (N, 1, h, w), not {self.visible.dtype} {tuple(self.visible.shape)}"
             )
-        if not self.visible.flatten(1).any(1).all():
+        counts = sorted(set(self.visible.flatten(1).sum(1).tolist()))
+        if not counts or counts[0] == 0:
             raise UserError("every image of a mask needs at least one visible patch")
+        object.__setattr__(self, "visible_patches", counts[0] if len(counts) == 1 else None)
 
     @classmethod
     def random(

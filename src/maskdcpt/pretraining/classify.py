@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError
-from maskdcpt.masking import LayerNorm2d, VisibleMask, VisibleMean
+from maskdcpt.masking import EVERYTHING, LayerNorm2d, View, VisibleMask, view_of
 
 
 @configuration
@@ -49,10 +49,6 @@ class ConvNorm(nn.Conv2d):
         nn.init.kaiming_normal_(self.weight, mode="fan_out", nonlinearity="relu")
         self.norm = LayerNorm2d(outputs, eps=1e-6)
 
-    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
-        """Maps (N, inputs, H, W) to (N, outputs, H, W)."""
-        return self.norm(super().forward(x), mask)  # type: ignore[no-any-return]
-
 
 class Bottleneck(nn.Module):
     """Residual block: 1x1 to the inner width, 3x3, 1x1 back."""
@@ -63,11 +59,11 @@ class Bottleneck(nn.Module):
         self.conv2 = ConvNorm(inner, inner, 3)
         self.conv3 = ConvNorm(inner, channels, 1)
 
-    def forward(self, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
+    def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
         """Maps (N, C, H, W) to the same shape."""
-        y = F.relu(self.conv1(x, mask))
-        y = F.relu(self.conv2(y, mask))
-        return F.relu(x + self.conv3(y, mask))
+        y = F.relu(self.conv1.norm(self.conv1(x)))
+        y = F.relu(self.conv2.norm(view.mix(self.conv2, y)))
+        return F.relu(x + self.conv3.norm(self.conv3(y)))
 
 
 class ClassificationDecoder(nn.Module):
@@ -91,7 +87,6 @@ class ClassificationDecoder(nn.Module):
             for c, after in pairwise([*channels, channels[-1]])
         )
         self.last_stage = self._level(channels[-1])
-        self.mean = VisibleMean()
         self.fc = nn.Linear(channels[-1], len(self.classes))
 
     def _level(self, channels: int) -> nn.ModuleList:
@@ -108,20 +103,23 @@ class ClassificationDecoder(nn.Module):
         Returns:
             Logits (N, classes).
         """
-        z = torch.zeros_like(features[0])
+        view = view_of(mask)
+        z = torch.zeros_like(view.enter(features[0]))
+        height = features[0].shape[-2]
         weights = self.mixing_weights.softmax(0)
         for weight, feature, blocks, down in zip(
             weights, features, self.bottleneck_layers, self.downsample_layers, strict=True
         ):
             # Where a network keeps its resolution (SwinIR), every second position is left out, then every fourth ...
-            step_y, step_x = feature.shape[-2] // z.shape[-2], feature.shape[-1] // z.shape[-1]
-            z = z + weight * feature[..., ::step_y, ::step_x]
-            z = down(self._run(blocks, z, mask))  # half the sides, channels of the next level
-        z = self._run(self.last_stage, z, mask)
-        return self.fc(self.mean(z, mask).flatten(1))  # type: ignore[no-any-return]
+            step = feature.shape[-2] // height
+            z = z + weight * view.enter(feature[..., ::step, ::step])
+            z = down(self._run(blocks, z, view))  # half the sides, channels of the next level
+            height //= 2
+        z = self._run(self.last_stage, z, view)
+        return self.fc(view.mean(z).flatten(1))  # type: ignore[no-any-return]
 
     @staticmethod
-    def _run(blocks: nn.Module, x: Tensor, mask: VisibleMask | None) -> Tensor:
+    def _run(blocks: nn.Module, x: Tensor, view: View) -> Tensor:
         for block in blocks.children():
-            x = block(x, mask)
+            x = block(x, view)
         return x
