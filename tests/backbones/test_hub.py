@@ -12,6 +12,7 @@ import huggingface_hub
 import pytest
 import torch
 from huggingface_hub import ModelCard
+from test_contract import TINY
 
 import maskdcpt
 from maskdcpt.backbones import Backbone, NAFNet, load_backbone, save_backbone
@@ -20,31 +21,17 @@ from maskdcpt.cli.main import main
 from maskdcpt.errors import UserError
 from maskdcpt.images import read_image, write_image
 
-SIZES = {
-    "nafnet": {"width": 4, "encoder_blocks": (1, 2), "middle_blocks": 1, "decoder_blocks": (1, 1)},
-    "restormer": {"width": 4, "blocks": (1, 1, 2), "heads": (1, 2, 2), "refinement_blocks": 1},
-    "promptir": {
-        "width": 4,
-        "blocks": (1, 1, 2),
-        "heads": (1, 2, 2),
-        "refinement_blocks": 1,
-        "prompt_channels": (4, 8),
-        "prompt_sizes": (6, 3),
-        "prompt_components": 3,
-    },
-    "swinir": {"width": 6, "encoder_blocks": (2,), "decoder_blocks": (1, 2), "heads": 2, "window": 4},
-}
 ID = "somebody/tiny-v1.0"
 
 
-@pytest.fixture(params=sorted(SIZES))
+@pytest.fixture(params=sorted(TINY))
 def net(request) -> Backbone:
-    return maskdcpt.create_backbone(request.param, **SIZES[request.param])
+    return maskdcpt.create_backbone(request.param, **TINY[request.param])
 
 
 @pytest.fixture
 def nafnet() -> Backbone:
-    return maskdcpt.create_backbone("nafnet", **SIZES["nafnet"])
+    return maskdcpt.create_backbone("nafnet", **TINY["nafnet"])
 
 
 class FakeHub:
@@ -76,7 +63,7 @@ class FakeHub:
         if action is None or action == "revision":
             if rest[0] not in (None, "main", commit):
                 return 404, {"X-Error-Code": "RevisionNotFound"}, b"{}"
-            return self.json({"id": model, "sha": commit, "siblings": []})
+            return self.json({"id": model, "sha": commit, "siblings": [{"rfilename": name} for name in files]})
         if action == "tree":
             return self.json(
                 [{"type": "file", "path": n, "size": len(f), "oid": self.oid(f)} for n, f in files.items()]
@@ -195,7 +182,7 @@ def test_there_is_one_format(net, tmp_path):
 
 
 def test_saving_again_replaces_the_weights(nafnet, tmp_path):
-    maskdcpt.create_backbone("swinir", **SIZES["swinir"]).save_pretrained(tmp_path)
+    maskdcpt.create_backbone("swinir", **TINY["swinir"]).save_pretrained(tmp_path)
     nafnet.save_pretrained(tmp_path)
     assert same(NAFNet.from_pretrained(tmp_path), nafnet)
 
@@ -309,7 +296,7 @@ def test_a_restorer_with_its_classifier_comes_from_the_hub(weights, hub):
 
 
 def test_what_exists_here_is_no_name_on_the_hub(nafnet, hub, tmp_path):
-    other = maskdcpt.create_backbone("nafnet", **SIZES["nafnet"])
+    other = maskdcpt.create_backbone("nafnet", **TINY["nafnet"])
     nafnet.push_to_hub(ID)
     hub.requests.clear()
     other.save_pretrained(tmp_path / ID)
