@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("torch", "numpy", "cv2", "PIL", "lightning_fabric", "matplotlib", "skimage", "tyro", "pydantic")
+HEAVY = (
+    "torch",
+    "huggingface_hub",
+    "numpy",
+    "cv2",
+    "PIL",
+    "lightning_fabric",
+    "matplotlib",
+    "skimage",
+    "tyro",
+    "pydantic",
+)
 
 
 def modules_after(code: str) -> set[str]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from maskdcpt.backbones.hub import HubModel
 from maskdcpt.backbones.stage import Stage
 from maskdcpt.errors import UserError
 from maskdcpt.masking import View, VisibleMask, view_of
@@ -33,7 +34,7 @@ class Features(NamedTuple):
     """Input of the head."""
 
 
-class Backbone(nn.Module, ABC):
+class Backbone(nn.Module, HubModel, ABC):
     """A restoration network: ``y = net(x)`` or, blind to hidden patches, ``y = net(x, mask=mask)``.
 
     Images are RGB (N, 3, H, W) in [0, 1] of any size: they are padded inside and the result is cropped back. The

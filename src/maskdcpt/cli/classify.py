@@ -23,7 +23,7 @@ class Options:
     source: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="IN")]]
     """Image or folder; of a folder all images in and below it."""
     weights: Annotated[str, tyro.conf.arg(metavar="DIR")] = "default"
-    """Folder of weights with a classifier, or of a training run."""
+    """Folder of weights with a classifier or of a training run, or user/name on the Hugging Face Hub."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Prints each line as JSON: image, and types with their probabilities."""
     device: str = "auto"

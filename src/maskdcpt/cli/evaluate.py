@@ -19,8 +19,8 @@ from maskdcpt.inference import Restorer
 class Options:
     """Measures weights under a fixed protocol."""
 
-    weights: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """Folder of weights or of a training run, or a file of weights."""
+    weights: Annotated[str, tyro.conf.arg(metavar="DIR")]
+    """Folder of weights or of a training run, a file of weights, or user/name on the Hugging Face Hub."""
     data: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of clean images that training has not seen; without it the embedded test images."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")]

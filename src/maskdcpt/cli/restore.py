@@ -22,7 +22,7 @@ class Options:
     target: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="OUT")]]
     """Restored image, or the folder for restored images, which keep their names."""
     weights: Annotated[str, tyro.conf.arg(metavar="DIR")] = "default"
-    """Folder of weights or of a training run, or a file of weights."""
+    """Folder of weights or of a training run, a file of weights, or user/name on the Hugging Face Hub."""
     force: tyro.conf.FlagCreatePairsOff[bool] = False
     """Replaces files that exist."""
     device: str = "auto"

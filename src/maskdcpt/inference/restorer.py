@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from maskdcpt.backbones import Backbone
+from maskdcpt.backbones.hub import locate_weights
 from maskdcpt.devices import find_device, move
 from maskdcpt.errors import UserError, naming
 from maskdcpt.images import ImageT, from_tensor, read_image, to_pil, to_tensor
@@ -48,19 +49,20 @@ class Restorer:
         """Loads weights.
 
         Args:
-            name_or_path: As for ``maskdcpt.load_backbone``; a file of another release has no classifier. ``default`` is
-                reserved for weights that come with the library; this version has none.
+            name_or_path: As for ``maskdcpt.load_backbone``, or the name ``user/name`` of a model on the Hugging Face
+                Hub, which is downloaded; what exists here is a path. A file of another release has no classifier.
+                ``default`` is reserved for weights that come with the library; this version has none.
             device: As for the class.
 
         Raises:
-            UserError: If weights are missing or damaged, or there is no such device.
+            UserError: If weights are missing or damaged or cannot be downloaded, or there is no such device.
         """
         if str(name_or_path) == BUNDLED:
             raise UserError(
                 "no weights come with this version yet; name those of a training run, "
                 "such as --weights demo-out/finetune after `maskdcpt demo`"
             )
-        backbone, classifier = load_model(name_or_path)
+        backbone, classifier = load_model(locate_weights(name_or_path))
         return cls(backbone, classifier, device)
 
     @overload

@@ -1,0 +1,66 @@
+"""The model card: what lies as ``README.md`` beside weights and tells people what they are."""
+
+from __future__ import annotations
+
+from huggingface_hub import ModelCard, ModelCardData
+
+TAGS = ("image-restoration", "maskdcpt", "arxiv:2510.13282")
+"""Tags of every card; the family joins them. The Hub shows the one with ``arxiv`` as a link to the paper."""
+
+TEMPLATE = """---
+{{ card_data }}
+---
+
+# {{ network }} for image restoration
+
+A network that restores damaged images, saved by the library maskdcpt, an implementation of masked degradation
+classification pre-training ([arXiv 2510.13282](https://arxiv.org/abs/2510.13282)).
+
+| | |
+|---|---|
+| family | {{ family }} |
+| parameters | {{ "{:,}".format(parameters) }} |
+| stride | {{ stride }} |
+| licence of the code | Apache-2.0 |
+| licence of the weights | {{ license or "not stated" }} |
+
+```python
+import maskdcpt
+restorer = maskdcpt.Restorer.from_pretrained("{{ repo_id }}")  # or a folder with these files
+restorer.restore("photo.jpg").save("restored.jpg")
+```
+"""
+
+
+def model_card(
+    network: str,
+    family: str,
+    parameters: int,
+    stride: int,
+    repo_id: str = "user/name",
+    license: str | None = None,  # noqa: A002 -- the Hub's word
+) -> ModelCard:
+    """Writes the card of a network.
+
+    Args:
+        network: What the network is called.
+        family: Its family, a tag as well.
+        parameters: How many numbers it has learnt.
+        stride: Its total stride in pixels.
+        repo_id: Name on the Hub to load it by.
+        license: Licence of the weights in the Hub's short form, such as ``cc-by-4.0``; without it the card states none.
+    """
+    data = ModelCardData(
+        library_name="maskdcpt", pipeline_tag="image-to-image", license=license, tags=sorted({*TAGS, family})
+    )
+    card: ModelCard = ModelCard.from_template(
+        data,
+        template_str=TEMPLATE,
+        network=network,
+        family=family,
+        parameters=parameters,
+        stride=stride,
+        repo_id=repo_id,
+        license=license,
+    )
+    return card
