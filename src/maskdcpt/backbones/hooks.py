@@ -66,7 +66,8 @@ def run_to_head(
     with ExitStack() as hooks:
         for name in stages:
             hooks.enter_context(module.get_submodule(name).register_forward_hook(partial(keep, name)))
-        hooks.enter_context(module.get_submodule(head).register_forward_pre_hook(stop, with_kwargs=True))
+        # First in line, so that hooks of others on the head run once, when the head does.
+        hooks.enter_context(module.get_submodule(head).register_forward_pre_hook(stop, prepend=True, with_kwargs=True))
         try:
             module(x)
         except _HeadReached:
