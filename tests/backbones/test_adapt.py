@@ -178,6 +178,24 @@ def test_a_stride_may_be_given_but_not_less_than_the_networks(module):
         adapt(module, FEATURES, "out_conv", stride=6)
 
 
+def test_it_can_be_made_in_inference_mode(module):
+    with torch.inference_mode():
+        adapted = adapt(module, FEATURES, "out_conv")
+    adapted(images(1, 3, 16, 16)).mean().backward()
+
+
+def test_a_mean_that_is_taken_away_and_added_again_passes():
+    class Centred(UNet):
+        def forward(self, inp):
+            return super().forward(inp - 0.45) + 0.45
+
+    module = make(Centred)
+    adapted = adapt(module, FEATURES, "out_conv")
+    x = images(2, 3, 16, 16)
+    assert adapted.residual
+    assert torch.allclose(adapted(x), module(x), atol=1e-6)
+
+
 # --- without a mask ---
 
 
@@ -246,6 +264,22 @@ def test_hidden_positions_are_exactly_zero_where_promised(module, adapted):
         hidden = ~mask.at(map_.shape[-2:]).expand_as(map_)
         assert map_[hidden].abs().max() == 0
         assert map_[~hidden].abs().max() > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@torch.no_grad()
+def test_half_precision_keeps_the_promises(module, dtype):
+    x, mask = images(3, 3, 16, 12), random_mask(3, (4, 3))
+    hidden = ~mask.at((16, 12)).expand_as(x)
+    adapted = adapt(module, FEATURES, "out_conv", hide=ENCODER)
+    with torch.autocast("cpu", dtype=dtype):
+        y = adapted(x, mask=mask)
+        assert torch.equal(adapted(x.masked_fill(hidden, float("inf")), mask=mask), y)
+        assert torch.equal(adapted(x), module(x))
+    assert y[hidden].abs().max() == 0
+    half = adapt(copy.deepcopy(module).to(dtype), FEATURES, "out_conv", hide=ENCODER)
+    assert half.residual == adapted.residual
+    assert torch.equal(half(x.to(dtype)), half.module(x.to(dtype)))
 
 
 @torch.no_grad()
@@ -531,6 +565,7 @@ class HeadTwice(UNet):
         (Twice, {}, "'dec1' is called more than once"),
         (HeadTwice, {}, "head 'out_conv' is called 2 times"),
         (InPlace, {}, "the output of stage 'dec1' is changed in place"),
+        (UNet, {"features": ["dec1.3"]}, "the output of stage 'dec1.3' is changed in place"),
         (Tupled, {"hide": ["pair"]}, "the output of stage 'pair' is a tuple"),
         (Pooled, {"hide": ["squeeze"]}, "the output of stage 'squeeze' is 1x1, no whole fraction"),
         (lambda: nn.Sequential(UNet(), nn.Identity()), {"features": ["1"], "head": "0"}, "'1' is not called before"),

@@ -33,7 +33,6 @@ class Findings(NamedTuple):
     """For every submodule that is called, and the module itself under "", how many stages have ended before."""
 
 
-@torch.no_grad()
 def probe(module: nn.Module, features: Sequence[str], stages: Sequence[str], head: str, stride: int | None) -> Findings:
     """Runs a module a few times on random images, in evaluation mode, and leaves it as it was.
 
@@ -56,7 +55,8 @@ def probe(module: nn.Module, features: Sequence[str], stages: Sequence[str], hea
     def image(height: int, width: int) -> Tensor:
         return torch.rand(1, 3, height, width, generator=generator).to(like)
 
-    with _undisturbed(module, like.device):
+    # Tensors of inference mode do not tell whether they were changed in place.
+    with torch.inference_mode(False), torch.no_grad(), _undisturbed(module, like.device):
         # Sides of 2 : 3, and a stride that must be the same along both, tell maps of the image from pools of a
         # fixed size and from channels that come last.
         unit = (stride or 1) * math.ceil(SIDES[0] / (stride or 1))
@@ -100,7 +100,7 @@ def _undisturbed(module: nn.Module, device: torch.device) -> Iterator[None]:
         for name, buffer in part.named_buffers(recurse=False)
     ]
     try:
-        with torch.random.fork_rng([] if device.type == "cpu" else [device], device_type=device.type):
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
             module.eval()
             yield
     finally:
