@@ -74,7 +74,7 @@ class Backbone(nn.Module, HubModel, ABC):
         if x.ndim != 4 or x.shape[1] != 3 or min(x.shape) < 1:
             raise UserError(f"a network takes RGB images (N, 3, H, W), not a tensor of shape {tuple(x.shape)}")
         padded = pad_to(self._hide_pixels(x, mask), self._padded_size(x, mask))
-        view = view_of(mask)
+        view = self.view(mask)
         stages, last = self.encode(view.enter(padded), view)
         return Features([view.leave(stage) for stage in stages], view.leave(last))
 
@@ -82,6 +82,10 @@ class Backbone(nn.Module, HubModel, ABC):
         """From features to the restored image: the head's correction on top of the (visible) input."""
         correction = self.apply_head(features.last)[..., : x.shape[-2], : x.shape[-1]]
         return self._hide_pixels(correction + x, mask)
+
+    def view(self, mask: VisibleMask | None) -> View:
+        """How the layers see a masked image: the fastest way that the network can take."""
+        return view_of(mask)
 
     def layer_groups(self) -> list[list[str]]:
         """The names of all parameters by depth, from the input to the head: groups for layer-wise decay."""

@@ -30,9 +30,12 @@ def save_backbone(network: Backbone, folder: Path, extra: Mapping[str, object] |
         network: The network.
         folder: Where the two files go.
         extra: More entries for ``config.json``, kept but not read by ``load_backbone``.
+
+    Raises:
+        UserError: If it is an adapted network, which no configuration describes; nothing is written then.
     """
-    save_tensors(network, folder / WEIGHTS)
     config = {"backbone": to_dict(network.config), **(extra or {})}
+    save_tensors(network, folder / WEIGHTS)
     write_bytes(folder / CONFIG, json.dumps(config, indent=2).encode())
 
 
