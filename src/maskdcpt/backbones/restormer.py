@@ -88,13 +88,18 @@ class ChannelAttention(nn.Module):
         """Maps (N, C, H, W) to the same shape."""
         qkv = view.hide(view.mix(self.qkv_dwconv, self.qkv(x)))  # 3C
         rows = qkv.permute(0, 2, 3, 1).flatten(1, 2)  # (N, H W, 3C); free of copies when qkv is channels-last
-        length = torch.linalg.vector_norm(rows, dim=1).clamp_min(EPS)  # (N, 3C), over the positions
         q, k, v = rows.reshape(*rows.shape[:2], 3, self.heads, -1).unbind(2)  # (N, H W, heads, C / heads) each
-        lq, lk, _ = length.reshape(len(x), 3, self.heads, -1).unbind(1)  # (N, heads, C / heads) each
-        cosine = torch.einsum("nphc,nphd->nhcd", q, k) / (lq[..., None] * lk[..., None, :])
+        # Queries are scaled before the sum over positions, which half precision could not hold, keys after it.
+        cosine = torch.einsum("nphc,nphd->nhcd", q / _length(q), k) / _length(k).permute(0, 2, 1, 3)
         weights = (cosine * self.temperature).softmax(-1)  # (N, heads, C / heads, C / heads)
         mixed = torch.einsum("nphd,nhcd->nphc", v, weights)
         return self.project_out(mixed.flatten(2).mT.reshape(x.shape))  # type: ignore[no-any-return]
+
+
+def _length(x: Tensor) -> Tensor:
+    """Euclidean length over the positions, (N, 1, heads, C); faster than ``torch.linalg.vector_norm`` on a CPU."""
+    accurate = torch.promote_types(x.dtype, torch.float32)
+    return x.square().sum(1, keepdim=True, dtype=accurate).clamp_min(EPS**2).sqrt().to(x.dtype)
 
 
 EPS = 1e-6

@@ -37,6 +37,7 @@ COMMANDS = {
     "evaluate": Command("maskdcpt.cli.evaluate", "measure weights under a fixed protocol"),
     "restore": Command("maskdcpt.cli.restore", "restore an image or a folder of images"),
     "classify": Command("maskdcpt.cli.classify", "name what has damaged an image or a folder of images"),
+    "bench": Command("maskdcpt.cli.bench", "measure what the networks cost on this machine"),
 }
 
 

@@ -1,0 +1,53 @@
+"""``maskdcpt bench``: what the networks cost on this machine."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+import tyro
+
+from maskdcpt import __version__
+from maskdcpt.backbones.presets import FAMILIES
+from maskdcpt.benchmarks import FULL, QUICK, bench_backbones
+from maskdcpt.cli.arguments import parse
+from maskdcpt.devices import find_device
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Measures what the networks cost on this machine, and prints tables in Markdown."""
+
+    subject: tyro.conf.Positional[Annotated[Literal["backbones"], tyro.conf.arg(metavar="SUBJECT")]]
+    """What is measured: backbones."""
+    names: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = tuple(FAMILIES)
+    """Networks."""
+    quick: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Smaller images and fewer repetitions, within five minutes on two cores."""
+    compiled: bool | None = None
+    """Whether compiled networks are measured too, for which a C++ compiler works for minutes; not with --quick."""
+    device: str = "auto"
+    """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
+
+
+NOTES = """\
+Every number but GFLOP, s and MiB is a ratio within this run. Of matrix rate: floating-point operations per second as a
+share of what a product of 2048 x 2048 matrices in float32 reaches. All other ratios are times, or peaks of memory, over
+those of the plain float32 network in channels-last layout: below 1 is less."""
+
+
+def run(argv: list[str]) -> int:
+    """Runs the command; returns its exit code."""
+    options = parse(Options, argv, prog="maskdcpt bench")
+    device = find_device(options.device)
+    plan = QUICK if options.quick else FULL
+    if options.compiled is not None:
+        plan = plan._replace(compiled=options.compiled)
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    print(f"maskdcpt {__version__}, torch {torch.__version__}, {device}: {where}, {torch.get_num_threads()} threads.")
+    print(f"\n{NOTES}\n")
+    for line in bench_backbones(options.names, plan, device):
+        print(line, flush=True)
+    return 0
