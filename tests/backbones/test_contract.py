@@ -256,6 +256,22 @@ def test_checkpointing_changes_neither_result_nor_gradient(net, masked):
     assert results[1][2] < 0.8 * results[0][2]
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_compilation_takes_the_whole_network_and_changes_nothing(net, masked):
+    net.double()
+    x = torch.rand(2, 3, 3 * net.stride, 2 * net.stride, generator=seeded(3), dtype=torch.float64)
+    mask = random_mask((3, 2), 0.5, batch=2) if masked else None
+    torch._dynamo.reset()
+    results = []
+    for network in (net, torch.compile(net, backend="aot_eager", fullgraph=True)):
+        net.zero_grad()
+        y = network(x, mask=mask)
+        y.square().mean().backward()
+        results.append([y, *(parameter.grad.clone() for parameter in net.parameters())])
+    for plain, compiled in zip(*results, strict=True):
+        assert torch.allclose(compiled, plain, rtol=1e-9, atol=1e-9 * plain.abs().max().item())
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @torch.no_grad()
 def test_half_precision_keeps_the_masks_promises(net, dtype):

@@ -35,12 +35,12 @@ class Plan(NamedTuple):
     """Images and their sides in a training step whose memory is measured."""
     repetitions: int
     """Times that each work is timed."""
-    compiled: bool
+    compiled: bool = False
     """Whether the image is restored by a compiled network as well, which takes minutes to compile."""
 
 
-FULL = Plan(inference=256, large=1024, train=(4, 128), memory=(1, 256), repetitions=2, compiled=True)
-QUICK = Plan(inference=128, large=None, train=(1, 96), memory=(1, 96), repetitions=2, compiled=False)
+FULL = Plan(inference=256, large=1024, train=(4, 128), memory=(1, 256), repetitions=2)
+QUICK = Plan(inference=128, large=None, train=(1, 96), memory=(1, 96), repetitions=2)
 
 
 def bench_backbones(names: Sequence[str], plan: Plan, device: torch.device) -> Iterator[str]:
@@ -52,12 +52,16 @@ def bench_backbones(names: Sequence[str], plan: Plan, device: torch.device) -> I
         device: Where it happens.
 
     Raises:
-        UserError: If a name is unknown or compiling fails.
+        UserError: If a name is unknown or, later, compiling fails.
     """
-    for name in names:
-        with torch.device("meta"):
-            create_backbone(name)  # an unknown name is told before the work
-    tables = [table for table in _tables(plan, device) if table]
+    with torch.device("meta"):
+        for name in names:
+            create_backbone(name)
+    return _lines(names, plan, device)  # apart, so that errors above come at once and not with the first line
+
+
+def _lines(names: Sequence[str], plan: Plan, device: torch.device) -> Iterator[str]:
+    tables = list(_tables(plan, device))
     with progress_bar(total=len(names) * len(tables), title="bench", unit="row") as bar:
         for title, columns, measure in tables:
             yield from (f"{title}:", "", line(columns), line(["---", *("---:" for _ in columns[1:])]))
@@ -148,7 +152,7 @@ def _compiled(net: Backbone, restore: Callable[[Callable[[Tensor], Tensor]], Ten
         restore(network)
     except torch._dynamo.exc.TorchDynamoException as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"compiling failed ({reason}); --no-compiled leaves it out") from error
+        raise UserError(f"compiling failed ({reason}); leave out --compiled") from error
     return lambda: restore(network)
 
 

@@ -26,8 +26,8 @@ class Options:
     """Networks."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
     """Smaller images and fewer repetitions, within five minutes on two cores."""
-    compiled: bool | None = None
-    """Whether compiled networks are measured too, for which a C++ compiler works for minutes; not with --quick."""
+    compiled: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Measures compiled networks as well; compiling takes a C++ compiler and minutes for each."""
     device: str = "auto"
     """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
 
@@ -42,12 +42,11 @@ def run(argv: list[str]) -> int:
     """Runs the command; returns its exit code."""
     options = parse(Options, argv, prog="maskdcpt bench")
     device = find_device(options.device)
-    plan = QUICK if options.quick else FULL
-    if options.compiled is not None:
-        plan = plan._replace(compiled=options.compiled)
+    plan = (QUICK if options.quick else FULL)._replace(compiled=options.compiled)
+    lines = bench_backbones(options.names, plan, device)
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     print(f"maskdcpt {__version__}, torch {torch.__version__}, {device}: {where}, {torch.get_num_threads()} threads.")
-    print(f"\n{NOTES}\n")
-    for line in bench_backbones(options.names, plan, device):
+    print(f"\n{NOTES}\n", flush=True)
+    for line in lines:
         print(line, flush=True)
     return 0
