@@ -14,7 +14,7 @@ def keep_freed_memory() -> bool:
 
     A network frees and takes hundreds of megabytes in every layer. By default glibc returns each block to the system,
     which must clear it page by page before the next layer gets it: on a CPU that can take longer than the arithmetic.
-    The memory that the process holds at its peak stays the same.
+    The process then holds what it held at its peak; the peak itself grows by a few per cent.
 
     Returns:
         Whether the allocator has such options (glibc, so most Linux systems); elsewhere nothing changes.

@@ -256,6 +256,7 @@ def test_checkpointing_changes_neither_result_nor_gradient(net, masked):
     assert results[1][2] < 0.8 * results[0][2]
 
 
+@pytest.mark.filterwarnings("ignore:.*Function.* should not be instantiated:DeprecationWarning")  # torch's own doing
 @pytest.mark.parametrize("masked", [False, True])
 def test_compilation_takes_the_whole_network_and_changes_nothing(net, masked):
     net.double()

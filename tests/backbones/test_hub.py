@@ -15,7 +15,7 @@ from huggingface_hub import ModelCard
 from test_contract import TINY
 
 import maskdcpt
-from maskdcpt.backbones import Backbone, NAFNet, load_backbone, save_backbone
+from maskdcpt.backbones import Backbone, NAFNet, adapt, load_backbone, save_backbone
 from maskdcpt.backbones.presets import FAMILIES
 from maskdcpt.cli.main import main
 from maskdcpt.errors import UserError
@@ -378,3 +378,19 @@ def test_a_failed_upload_is_one_line(nafnet, hub):
     message = failure(nafnet.push_to_hub, ID)
     assert message.startswith(f"{ID}: not uploaded to the Hub: ")
     assert "no rights in this namespace" in message
+
+
+def test_saving_that_fails_leaves_the_folder_as_it_was(nafnet, tmp_path, monkeypatch):
+    nafnet.save_pretrained(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(*_args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("maskdcpt.backbones.weights.write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        nafnet.save_pretrained(tmp_path)
+    adapted = adapt(nafnet, ["decoder0"], "ending")
+    with pytest.raises(UserError, match="no configuration"):
+        adapted.save_pretrained(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -38,9 +38,13 @@ def test_a_dead_channel_has_finite_gradients():
     assert all(torch.isfinite(parameter.grad).all() for parameter in module.parameters())
 
 
-def test_half_precision_holds_the_sums_over_a_large_image():
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 100.0])
+@torch.no_grad()
+def test_half_precision_holds_the_sums_over_a_large_image(scale, dtype):
     module = attention(2).float()
-    x = 3 * torch.randn(1, 8, 128, 128, generator=torch.Generator().manual_seed(2))
-    with torch.no_grad(), torch.autocast("cpu", torch.float16):
+    x = scale * torch.randn(1, 8, 128, 128, generator=torch.Generator().manual_seed(2))
+    with torch.autocast("cpu", dtype):
         y = module(x)
-    assert torch.isfinite(y).all()
+    expected = module(x)
+    assert (y - expected).abs().max() < 0.05 * expected.abs().max()

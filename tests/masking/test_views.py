@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from maskdcpt.errors import UserError
 from maskdcpt.masking import EVERYTHING, GatheredView, LayerNorm2d, VisibleMask, ZeroedView, view_of
 
 VIEWS = [ZeroedView, GatheredView]
@@ -113,6 +114,7 @@ def test_hidden_positions_may_hold_anything(kind):
 def test_the_view_of_a_mask():
     assert view_of(None) is EVERYTHING
     assert isinstance(view_of(mask_of(3, (2, 2))), GatheredView)
+    assert view_of(mask_of(3, (2, 2), 0.0)) is EVERYTHING
     uneven = VisibleMask(torch.tensor([[[[True, False]]], [[[True, True]]]]))
     assert isinstance(view_of(uneven), ZeroedView)
 
@@ -143,6 +145,28 @@ def test_layer_norm_follows_its_equation():
     expected = (wide - wide.mean(1, keepdim=True)) / (wide.var(1, keepdim=True, correction=0) + 1e-5).sqrt()
     expected = expected * norm.weight[:, None, None].double() + norm.bias[:, None, None].double()
     assert torch.allclose(norm(x).double(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", VIEWS)
+def test_the_mean_of_a_large_map_fits_into_half_precision(kind):
+    view = kind(mask_of(1, (4, 4)))
+    x = torch.full((1, 2, 256, 256), 4.0, dtype=torch.float16)
+    assert view.mean(view.enter(x)).tolist() == [[[[4.0]], [[4.0]]]]
+
+
+@pytest.mark.parametrize("kind", VIEWS)
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [((3, 4, 8, 8), "2 images does not fit a batch of 3"), ((2, 4, 8, 9), "does not divide"), ((2, 4, 2, 8), "divide")],
+)
+def test_maps_that_a_mask_does_not_fit_are_refused(kind, shape, message):
+    with pytest.raises(UserError, match=message):
+        kind(mask_of(2, (4, 4))).enter(torch.zeros(shape))
+
+
+def test_maps_on_another_device_are_refused():
+    with pytest.raises(UserError, match="on cpu does not fit images on meta"):
+        GatheredView(mask_of(2, (4, 4))).enter(torch.zeros(2, 4, 8, 8, device="meta"))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import maskdcpt
-from maskdcpt.masking import VisibleMask
+from maskdcpt.errors import UserError
+from maskdcpt.masking import VisibleMask, ZeroedView
 from maskdcpt.pretraining import (
     ClassificationDecoder,
     ClassifierConfig,
@@ -89,12 +90,31 @@ def test_classifier_reads_every_stage_through_a_learned_weight(backbone, classif
 @torch.no_grad()
 def test_classifier_is_blind_to_what_stands_behind_the_mask(backbone, classifier):
     mask = VisibleMask.random(2, (4, 4), generator=seeded(1))
-    x = torch.rand(2, 3, 16, 16, generator=seeded(2))
-    other = torch.where(mask.at((16, 16)), x, 1 - x)
-    assert torch.equal(
-        classifier(backbone.forward_features(x, mask).stages, mask),
-        classifier(backbone.forward_features(other, mask).stages, mask),
-    )
+    stages = backbone.forward_features(torch.rand(2, 3, 16, 16, generator=seeded(2)), mask).stages
+    others = [torch.where(mask.at(stage.shape[-2:]), stage, float("nan")) for stage in stages]
+    assert torch.equal(classifier(others, mask), classifier(stages, mask))
+
+
+@torch.no_grad()
+def test_classifier_gives_the_same_logits_in_both_views(backbone, classifier, monkeypatch):
+    classifier.double()
+    for index, parameter in enumerate(classifier.parameters()):
+        torch.nn.init.normal_(parameter, std=0.3, generator=seeded(index))
+    mask = VisibleMask.random(2, (2, 2), generator=seeded(1))
+    stages = [
+        torch.randn(2, info.channels, 32 // info.stride, 32 // info.stride, generator=seeded(2), dtype=torch.float64)
+        for info in backbone.feature_info
+    ]
+    gathered = classifier(stages, mask)
+    monkeypatch.setattr("maskdcpt.pretraining.classify.view_of", ZeroedView)
+    assert torch.allclose(classifier(stages, mask), gathered, rtol=1e-10, atol=1e-10)
+
+
+def test_classifier_refuses_masks_whose_patches_it_would_cut(backbone, classifier):
+    mask = VisibleMask.random(1, (4, 4), generator=seeded(1))
+    stages = [torch.zeros(1, info.channels, 20 // info.stride, 20 // info.stride) for info in backbone.feature_info]
+    with pytest.raises(UserError, match="does not divide"):
+        classifier(stages, mask)
 
 
 @given(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from huggingface_hub import HfApi, ModelCard, ModelHubMixin, snapshot_download
@@ -17,7 +18,9 @@ from huggingface_hub.errors import (
 )
 
 from maskdcpt.backbones.card import model_card
+from maskdcpt.config import to_dict
 from maskdcpt.errors import UserError
+from maskdcpt.files import TEMPORARY
 
 if TYPE_CHECKING:
     from maskdcpt.backbones.base import Backbone
@@ -69,10 +72,50 @@ def locate_weights(name_or_path: str | Path, **download: Any) -> Path:
 
 
 class HubModel(ModelHubMixin):
-    """Saving, loading and publishing, for ``Backbone``.
+    """Saving, loading and publishing, for ``Backbone``."""
 
-    ``save_pretrained(folder)`` writes what ``save_backbone`` writes and a model card, unless there is a ``README.md``.
-    """
+    # The mixin's method deletes the configuration in the folder before it writes.
+    def save_pretrained(
+        self,
+        save_directory: str | Path,
+        *,
+        config: Any = None,
+        repo_id: str | None = None,
+        push_to_hub: bool = False,
+        model_card_kwargs: dict[str, Any] | None = None,
+        **push_to_hub_kwargs: Any,
+    ) -> str | None:
+        """Writes what ``save_backbone`` writes and a model card, unless there is a ``README.md``.
+
+        Files that are there are replaced when the new ones are whole.
+
+        Args:
+            save_directory: Folder, made where missing.
+            config: Not used; the network has its own.
+            repo_id: With ``push_to_hub``, the model's name; without it the folder's.
+            push_to_hub: Whether to upload it as well.
+            model_card_kwargs: For the card, such as ``{"license": "cc-by-4.0"}``.
+            push_to_hub_kwargs: For ``push_to_hub``.
+
+        Returns:
+            Address of the commit, if there is one.
+
+        Raises:
+            UserError: If the network has no configuration, or the upload fails.
+        """
+        network = cast("Backbone", self)
+        _require_configuration(network)
+        folder = Path(save_directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=TEMPORARY, dir=folder) as name:
+            whole = Path(name)
+            super().save_pretrained(whole, model_card_kwargs=model_card_kwargs)
+            for file in whole.iterdir():
+                if file.name != CARD or not (folder / CARD).exists():
+                    file.replace(folder / file.name)
+        if not push_to_hub:
+            return None
+        return self.push_to_hub(repo_id or folder.name, model_card_kwargs=model_card_kwargs, **push_to_hub_kwargs)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         # Imported here because reading weights stands above the networks. The mixin writes a configuration of its own
@@ -152,6 +195,7 @@ class HubModel(ModelHubMixin):
         if not is_hub_id(repo_id):
             raise UserError(f"a model on the Hub is called user/name, without a suffix such as .pth, not {repo_id!r}")
         ignored = [ignore_patterns] if isinstance(ignore_patterns, str) else list(ignore_patterns or [])
+        _require_configuration(cast("Backbone", self))
         with _one_line(f"{repo_id}: not uploaded to the Hub"):
             if HfApi(token=token).file_exists(repo_id, CARD, revision=branch):
                 ignored.append(CARD)
@@ -177,11 +221,18 @@ class HubModel(ModelHubMixin):
         return model_card(name, family, parameters, network.stride, *args, **kwargs)
 
 
+def _require_configuration(network: Backbone) -> None:
+    """Asks for it before anything is written or uploaded: a network that was adapted has none and says so."""
+    to_dict(network.config)
+
+
 @contextmanager
 def _one_line(message: str) -> Iterator[None]:
-    # Everything, because what fails between here and the Hub shares no class.
+    # Everything, because what fails between here and the Hub shares no class; but a wrong argument is the caller's.
     try:
         yield
+    except TypeError:
+        raise
     except Exception as error:
         # When nothing is in the cache, why it was needed tells more.
         told = error.__cause__ if isinstance(error, LocalEntryNotFoundError) and error.__cause__ else error

@@ -21,7 +21,7 @@ from maskdcpt.backbones.shapes import Rename, Shapes
 from maskdcpt.backbones.stage import Stage
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError, require
-from maskdcpt.masking import EVERYTHING, LayerNorm2d, View
+from maskdcpt.masking import EVERYTHING, LayerNorm2d, View, halves
 
 
 @configuration
@@ -99,7 +99,7 @@ class ChannelAttention(nn.Module):
 def _length(x: Tensor) -> Tensor:
     """Euclidean length over the positions, (N, 1, heads, C); faster than ``torch.linalg.vector_norm`` on a CPU."""
     accurate = torch.promote_types(x.dtype, torch.float32)
-    return x.square().sum(1, keepdim=True, dtype=accurate).clamp_min(EPS**2).sqrt().to(x.dtype)
+    return x.to(accurate).square().sum(1, keepdim=True).clamp_min(EPS**2).sqrt().to(x.dtype)
 
 
 EPS = 1e-6
@@ -123,7 +123,8 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
         """Maps (N, C, H, W) to the same shape."""
-        a, b = view.mix(self.dwconv, self.project_in(x)).chunk(2, dim=1)
+        pairs = zip(halves(self.project_in), halves(self.dwconv), strict=True)
+        a, b = (view.mix(depthwise, project(x)) for project, depthwise in pairs)
         return self.project_out(F.gelu(a) * b)  # type: ignore[no-any-return]
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from maskdcpt.backbones import Backbone, create_backbone
+from maskdcpt.backbones import Backbone, Features, create_backbone
 from maskdcpt.benchmarks.memory import peak_memory
 from maskdcpt.benchmarks.table import line, ratio
-from maskdcpt.benchmarks.timing import MATRIX_FLOPS, Work, matrix_product, race, seconds
+from maskdcpt.benchmarks.timing import MATRIX_FLOPS, Work, matrix_product, race
 from maskdcpt.devices import move
 from maskdcpt.errors import UserError
 from maskdcpt.masking import VisibleMask, ZeroedView
@@ -28,7 +28,7 @@ class Plan(NamedTuple):
     inference: int
     """Side of the square image that is restored, in pixels."""
     large: int | None
-    """Side of a large one, restored once in one way; None for none."""
+    """Side of a large one, restored in one way; None for none."""
     train: tuple[int, int]
     """Images and their sides in a training step."""
     memory: tuple[int, int]
@@ -97,14 +97,14 @@ def _tables(plan: Plan, device: torch.device) -> Iterator[Table]:
         )
     images, side = plan.train
     yield Table(
-        f"A training step, {images} x {side} x {side} pixels",
+        f"A training step without the optimizer, {images} x {side} x {side} pixels",
         ("network", "s", "of matrix rate", "50 % hidden", "75 % hidden", "50 % hidden, as zeros"),
         _training,
     )
     images, side = plan.memory
     if device.type != "mps":  # which does not tell a peak
         yield Table(
-            f"Memory that a training step adds, {images} x {side} x {side} pixels",
+            f"Memory that such a step adds, gradients included, {images} x {side} x {side} pixels",
             ("network", "MiB", "checkpointed", "50 % hidden"),
             _memory,
         )
@@ -141,9 +141,8 @@ def _large_inference(name: str, plan: Plan, device: torch.device) -> Sequence[st
     net = _network(name, device).eval()
     x = _images(1, plan.large or 0, device)
     flops = _flops(name, 1, plan.large or 0)
-    once = seconds(lambda: net(x), device)
-    times = race({"matrix": matrix_product(device)}, device, plan.repetitions)
-    return f"{flops / 1e9:.0f}", f"{once:.1f}", _share(flops, once, times)
+    times = race({"restore": lambda: net(x), "matrix": matrix_product(device)}, device, 1)
+    return f"{flops / 1e9:.0f}", f"{times['restore']:.1f}", _share(flops, times["restore"], times)
 
 
 def _compiled(net: Backbone, restore: Callable[[Callable[[Tensor], Tensor]], Tensor]) -> Work:
@@ -163,7 +162,8 @@ def _training(name: str, plan: Plan, device: torch.device) -> Sequence[str]:
 
     def with_zeros() -> Tensor:
         view = ZeroedView(half)
-        return view.leave(net.encode(view.enter(x), view).last)
+        stages, last = net.encode(view.enter(x), view)
+        return net.forward_head(Features(stages, last), x, half)
 
     x = _images(images, side, device)
     runners: dict[str, Work] = {

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import resource
+import signal
+import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -16,6 +19,8 @@ from maskdcpt.allocator import keep_freed_memory
 from maskdcpt.errors import UserError
 
 P = ParamSpec("P")
+OUT_OF_MEMORY = re.compile("allocate memory|out of memory|create a memory object")
+"""What torch and its libraries say when memory runs out."""
 
 
 def peak_memory(
@@ -32,6 +37,8 @@ def peak_memory(
     Raises:
         UserError: If the process ended before it could tell.
     """
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # what this process holds, the other one lacks
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_measure, args=(there, prepare, device, args, options))
@@ -41,6 +48,8 @@ def peak_memory(
         peak: int | None = here.recv()
     except EOFError:
         process.join()
+        if process.exitcode == -signal.SIGKILL:  # which is how the system ends what takes too much
+            return None
         raise UserError(f"measuring memory ended with exit code {process.exitcode}") from None
     process.join()
     return peak
@@ -54,15 +63,17 @@ def _measure(
     options: dict[str, object],
 ) -> None:
     keep_freed_memory()  # as every command does
-    if device.type == "cpu":  # beyond the memory of the machine an error, instead of the end of some process
+    if device.type == "cpu" and sys.platform.startswith("linux"):
+        # Beyond the memory of the machine an error, instead of the end of some process.
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        resource.setrlimit(resource.RLIMIT_AS, (total, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (total if hard == resource.RLIM_INFINITY else min(total, hard), hard))
     try:
         work = prepare(*args, **options)
         before = _peak(device)
         work()
-    except RuntimeError as error:  # the class that torch gives all its errors
-        if "memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:  # the class that torch gives all its errors
+        if isinstance(error, RuntimeError) and not OUT_OF_MEMORY.search(str(error)):
             raise
         there.send(None)
     else:

@@ -21,7 +21,7 @@ def race(runners: Mapping[str, Work], device: torch.device, repetitions: int) ->
         device: Where the work happens.
         repetitions: How often each runs; between two runs of one all others have theirs.
     """
-    rounds = [{name: seconds(work, device) for name, work in runners.items()} for _ in range(1 + repetitions)]
+    rounds = [{name: _seconds(work, device) for name, work in runners.items()} for _ in range(1 + repetitions)]
     return {name: min(times[name] for times in rounds[1:]) for name in runners}
 
 
@@ -35,8 +35,7 @@ MATRIX_FLOPS = 2 * MATRIX**3
 """Floating-point operations of such a product."""
 
 
-def seconds(work: Work, device: torch.device) -> float:
-    """How long work takes that runs once."""
+def _seconds(work: Work, device: torch.device) -> float:
     _wait(device)
     start = time.perf_counter()
     work()

@@ -25,7 +25,7 @@ class Options:
     names: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = tuple(FAMILIES)
     """Networks."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Smaller images and fewer repetitions, within five minutes on two cores."""
+    """Smaller images and no large one, within five minutes on two cores."""
     compiled: tyro.conf.FlagCreatePairsOff[bool] = False
     """Measures compiled networks as well; compiling takes a C++ compiler and minutes for each."""
     device: str = "auto"
@@ -35,7 +35,8 @@ class Options:
 NOTES = """\
 Every number but GFLOP, s and MiB is a ratio within this run. Of matrix rate: floating-point operations per second as a
 share of what a product of 2048 x 2048 matrices in float32 reaches. All other ratios are times, or peaks of memory, over
-those of the plain float32 network in channels-last layout: below 1 is less."""
+those of the plain float32 network in channels-last layout: below 1 is less; - was not measured (bfloat16: the machine
+multiplies it no faster than float32; compiled: with --compiled alone)."""
 
 
 def run(argv: list[str]) -> int:
@@ -43,6 +44,7 @@ def run(argv: list[str]) -> int:
     options = parse(Options, argv, prog="maskdcpt bench")
     device = find_device(options.device)
     plan = (QUICK if options.quick else FULL)._replace(compiled=options.compiled)
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # float32 means float32
     lines = bench_backbones(options.names, plan, device)
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     print(f"maskdcpt {__version__}, torch {torch.__version__}, {device}: {where}, {torch.get_num_threads()} threads.")

@@ -1,5 +1,6 @@
 """Which patches of an image a network may see, and how its layers respect that."""
 
+from maskdcpt.masking.convolution import halves
 from maskdcpt.masking.layers import LayerNorm2d
 from maskdcpt.masking.mask import VisibleMask
 from maskdcpt.masking.rows import from_rows, to_rows
@@ -13,6 +14,7 @@ __all__ = [
     "VisibleMask",
     "ZeroedView",
     "from_rows",
+    "halves",
     "to_rows",
     "view_of",
 ]

@@ -101,6 +101,20 @@ class VisibleMask:
             )
         return patch
 
+    def require_fit(self, x: Tensor) -> None:
+        """Checks that the mask lies over feature maps (N, C, H, W).
+
+        Raises:
+            UserError: If it is for another number of images or on another device, or its grid does not divide them.
+        """
+        if len(self.visible) != len(x):
+            raise UserError(f"a mask for {len(self.visible)} images does not fit a batch of {len(x)}")
+        if self.visible.device != x.device:
+            raise UserError(
+                f"a mask on {self.visible.device} does not fit images on {x.device}; move it with mask.to()"
+            )
+        self.at((x.shape[-2], x.shape[-1]))
+
     def at(self, size: tuple[int, int]) -> Tensor:
         """The mask at the resolution of a feature map, bool (N, 1, H, W).
 

@@ -3,7 +3,8 @@
 A network is written once, against ``View``. Point-wise layers need nothing of it; what mixes positions goes through
 it: convolutions through ``mix``, averages through ``mean``, and what needs the image's own geometry between ``leave``
 and ``enter``. Two views of a masked image give the same numbers: ``ZeroedView`` keeps hidden positions as zeros and
-reads like the definition; ``GatheredView`` keeps visible positions only, so that hidden ones cost nothing.
+reads like the definition; ``GatheredView`` keeps visible positions only, so that hidden ones cost nothing in all layers
+that do not ``leave``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskdcpt.masking.convolution import convolve_tiles
+from maskdcpt.masking.convolution import Convolution, convolve_tiles
 from maskdcpt.masking.mask import VisibleMask
 from maskdcpt.masking.rows import from_rows, to_rows
 
@@ -21,7 +22,11 @@ class View:
     """A view that hides nothing, and the interface of the others."""
 
     def enter(self, x: Tensor) -> Tensor:
-        """From a feature map (N, C, H, W) to what the layers work on; what stood in hidden positions is gone."""
+        """From a feature map (N, C, H, W) to what the layers work on; what stood in hidden positions is gone.
+
+        Raises:
+            UserError: If the mask does not fit the feature map.
+        """
         return x
 
     def leave(self, x: Tensor) -> Tensor:
@@ -32,7 +37,7 @@ class View:
         """Clears what a bias has put into hidden positions, so that sums over positions do not see it."""
         return x
 
-    def mix(self, convolution: nn.Conv2d, x: Tensor) -> Tensor:
+    def mix(self, convolution: nn.Conv2d | Convolution, x: Tensor) -> Tensor:
         """Runs a convolution that keeps the resolution. Hidden positions of x may hold anything.
 
         Args:
@@ -75,6 +80,7 @@ class ZeroedView(View):
 
     def enter(self, x: Tensor) -> Tensor:
         """See the base class."""
+        self.mask.require_fit(x)
         return self.hide(x)
 
     def leave(self, x: Tensor) -> Tensor:
@@ -85,13 +91,15 @@ class ZeroedView(View):
         """See the base class; NaN is cleared as well."""
         return torch.where(self.mask.at(self.size(x)), x, 0.0)
 
-    def mix(self, convolution: nn.Conv2d, x: Tensor) -> Tensor:
+    def mix(self, convolution: nn.Conv2d | Convolution, x: Tensor) -> Tensor:
         """See the base class."""
         return super().mix(convolution, self.hide(x))
 
     def mean(self, x: Tensor) -> Tensor:
         """See the base class."""
-        return self.hide(x).sum((2, 3), keepdim=True) / self.visible(self.size(x)).sum((2, 3), keepdim=True)
+        accurate = torch.promote_types(x.dtype, torch.float32)  # half precision could not hold the sum
+        total = self.hide(x).sum((2, 3), keepdim=True, dtype=accurate)
+        return (total / self.visible(self.size(x)).sum((2, 3), keepdim=True)).to(x.dtype)
 
     def visible(self, size: tuple[int, int]) -> Tensor:
         """See the base class."""
@@ -121,6 +129,7 @@ class GatheredView(View):
 
     def enter(self, x: Tensor) -> Tensor:
         """See the base class."""
+        self.mask.require_fit(x)
         side = x.shape[-2] // self.mask.grid[0]
         rows = to_rows(x).index_select(0, self.positions(side))
         return from_rows(rows, len(rows) // len(x) // side, side)
@@ -131,9 +140,9 @@ class GatheredView(View):
         everywhere = x.new_zeros(len(x) * height * width, x.shape[1])
         return from_rows(everywhere.index_copy(0, self.positions(x.shape[-1]), to_rows(x)), height, width)
 
-    def mix(self, convolution: nn.Conv2d, x: Tensor) -> Tensor:
+    def mix(self, convolution: nn.Conv2d | Convolution, x: Tensor) -> Tensor:
         """See the base class: each patch is convolved with the borders of its visible neighbours around it."""
-        margin = convolution.kernel_size[0] // 2
+        margin = convolution.weight.shape[-1] // 2
         return convolve_tiles(convolution, x, self.neighbourhoods(x.shape[-1], margin))
 
     def size(self, x: Tensor) -> tuple[int, int]:
@@ -182,6 +191,6 @@ class GatheredView(View):
 
 def view_of(mask: VisibleMask | None) -> View:
     """The fastest view of a masked image: gathered where every image has as many visible patches as the others."""
-    if mask is None:
+    if mask is None or mask.visible_patches == mask.grid[0] * mask.grid[1]:
         return EVERYTHING
     return ZeroedView(mask) if mask.visible_patches is None else GatheredView(mask)

@@ -102,10 +102,13 @@ class ClassificationDecoder(nn.Module):
 
         Returns:
             Logits (N, classes).
+
+        Raises:
+            UserError: If the mask does not fit the features, or its patches cannot be halved at every level.
         """
         view = view_of(mask)
         z = torch.zeros_like(view.enter(features[0]))
-        height = features[0].shape[-2]
+        height, width = features[0].shape[-2:]
         weights = self.mixing_weights.softmax(0)
         for weight, feature, blocks, down in zip(
             weights, features, self.bottleneck_layers, self.downsample_layers, strict=True
@@ -113,8 +116,11 @@ class ClassificationDecoder(nn.Module):
             # Where a network keeps its resolution (SwinIR), every second position is left out, then every fourth ...
             step = feature.shape[-2] // height
             z = z + weight * view.enter(feature[..., ::step, ::step])
-            z = down(self._run(blocks, z, view))  # half the sides, channels of the next level
-            height //= 2
+            z = self._run(blocks, z, view)
+            height, width = height // 2, width // 2
+            if mask is not None:
+                mask.at((height, width))  # refuses a mask whose patches would be cut by the next line
+            z = down(z)  # half the sides, channels of the next level
         z = self._run(self.last_stage, z, view)
         return self.fc(view.mean(z).flatten(1))  # type: ignore[no-any-return]
 
