@@ -1,9 +1,12 @@
 """What ``maskdcpt bench`` reports is what it says."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
-from maskdcpt.allocator import keep_freed_memory
+from maskdcpt.allocator import give_back_freed_memory, keep_freed_memory
 from maskdcpt.benchmarks import Plan, bench_backbones
 from maskdcpt.benchmarks.backbones import _flops
 from maskdcpt.benchmarks.memory import peak_memory
@@ -66,6 +69,37 @@ def test_every_table_has_a_row_of_numbers_for_every_network():
     assert gflop == pytest.approx(126 * 32**2 / 256**2, abs=0.5)
 
 
-def test_the_allocator_is_told_to_keep_memory_on_linux_alone(monkeypatch):
+HOLD = """
+import resource, sys, torch
+from pathlib import Path
+from maskdcpt.allocator import give_back_freed_memory, keep_freed_memory
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() // 2**20
+
+assert keep_freed_memory()
+before = resident()
+del_me = torch.ones(200 * 2**18)
+del del_me
+kept = resident() - before
+faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+torch.ones(200 * 2**18)
+faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
+assert give_back_freed_memory()
+print(kept, faults, resident() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc alone has these options")
+def test_freed_memory_is_kept_used_again_and_given_back():
+    output = subprocess.run([sys.executable, "-c", HOLD], check=True, capture_output=True, text=True).stdout
+    kept, faults, left = map(int, output.split())
+    assert kept >= 190  # MiB of 200
+    assert faults < 1000  # of 51,200 pages
+    assert left < 50
+
+
+def test_other_systems_are_left_alone(monkeypatch):
     monkeypatch.setattr("sys.platform", "darwin")
-    assert keep_freed_memory() is False
+    assert not keep_freed_memory()
+    assert not give_back_freed_memory()

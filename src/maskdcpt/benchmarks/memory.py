@@ -15,7 +15,7 @@ from typing import ParamSpec
 
 import torch
 
-from maskdcpt.allocator import keep_freed_memory
+from maskdcpt.allocator import give_back_freed_memory, keep_freed_memory
 from maskdcpt.errors import UserError
 
 P = ParamSpec("P")
@@ -37,8 +37,10 @@ def peak_memory(
     Raises:
         UserError: If the process ended before it could tell.
     """
+    # What this process holds, the other one lacks.
+    give_back_freed_memory()
     if device.type == "cuda":
-        torch.cuda.empty_cache()  # what this process holds, the other one lacks
+        torch.cuda.empty_cache()
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     process = context.Process(target=_measure, args=(there, prepare, device, args, options))
