@@ -83,7 +83,7 @@ del_me = torch.ones(200 * 2**18)
 del del_me
 kept = resident() - before
 faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-torch.ones(200 * 2**18)
+torch.ones(150 * 2**18)  # fits wherever the 200 MiB lay; alignment may keep the very same size from fitting
 faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
 assert give_back_freed_memory()
 print(kept, faults, resident() - before)
@@ -95,7 +95,7 @@ def test_freed_memory_is_kept_used_again_and_given_back():
     output = subprocess.run([sys.executable, "-c", HOLD], check=True, capture_output=True, text=True).stdout
     kept, faults, left = map(int, output.split())
     assert kept >= 190  # MiB of 200
-    assert faults < 1000  # of 51,200 pages
+    assert faults < 1000  # of 38,400 pages
     assert left < 50
 
 
