@@ -121,15 +121,15 @@ def test_extreme_sizes(entry, size):
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (torch.rand(1, 8, 8), r"\(3, H, W\), not \(1, 8, 8\)"),
-        (torch.rand(2, 3, 8, 8), r"\(3, H, W\), not \(2, 3, 8, 8\)"),
-        (torch.rand(8, 8, 3), r"\(3, H, W\), not \(8, 8, 3\)"),
-        (torch.rand(3, 0, 8), r"\(3, H, W\), not \(3, 0, 8\)"),
-        (torch.zeros(3, 8, 8, dtype=torch.uint8), r"float in \[0, 1\], not torch.uint8"),
-        (torch.full((3, 8, 8), 128.0), r"values from 128 to 128; they must lie in \[0, 1\]"),
-        (torch.full((3, 8, 8), -0.01), r"must lie in \[0, 1\]"),
-        (torch.tensor([0.5, float("nan"), 0.5]).reshape(3, 1, 1), r"NaN; values must lie in \[0, 1\]"),
-        (torch.tensor([0.5, float("inf"), 0.5]).reshape(3, 1, 1), r"must lie in \[0, 1\]"),
+        (torch.rand(1, 8, 8), r"\(3, H, W\) of floats in \[0, 1\], not \(1, 8, 8\)"),
+        (torch.rand(2, 3, 8, 8), r"\(3, H, W\) of floats in \[0, 1\], not \(2, 3, 8, 8\)"),
+        (torch.rand(8, 8, 3), r"\(3, H, W\) of floats in \[0, 1\], not \(8, 8, 3\)"),
+        (torch.rand(3, 0, 8), r"a pixel or more, not the shape \(3, 0, 8\)"),
+        (torch.zeros(3, 8, 8, dtype=torch.uint8), r"floats in \[0, 1\], not \(3, 8, 8\) of torch.uint8"),
+        (torch.full((3, 8, 8), 128.0), r"values of an image have to be in \[0, 1\], not from 128 to 128"),
+        (torch.full((3, 8, 8), -0.01), r"have to be in \[0, 1\]"),
+        (torch.tensor([0.5, float("nan"), 0.5]).reshape(3, 1, 1), r"have to be in \[0, 1\], not from nan to nan"),
+        (torch.tensor([0.5, float("inf"), 0.5]).reshape(3, 1, 1), r"have to be in \[0, 1\]"),
     ],
 )
 def test_wrong_images_are_refused_with_what_is_right(image, message):

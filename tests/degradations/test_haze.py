@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from maskdcpt.degradations import CATALOGUE, Haze
-from maskdcpt.degradations.weather import scatter, synthesise_depth
+from maskdcpt.degradations.depth import synthesise_depth
+from maskdcpt.degradations.haze import scatter
 
 
 @pytest.mark.parametrize("level", CATALOGUE["haze"].levels)

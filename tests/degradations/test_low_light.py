@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from maskdcpt.degradations import CATALOGUE, LowLight, apply
-from maskdcpt.degradations.light import READ_DEVIATION, SHOT_VARIANCE, to_linear
+from maskdcpt.degradations.low_light import READ_DEVIATION, SHOT_VARIANCE
+from maskdcpt.degradations.transfer import to_linear
 
 GAMMAS = [level.gamma for level in CATALOGUE["low_light"].levels]
 

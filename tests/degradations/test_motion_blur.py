@@ -4,9 +4,10 @@ import torch
 from scipy import ndimage
 
 from maskdcpt.degradations import CATALOGUE, MotionBlur, apply
-from maskdcpt.degradations.blur import convolve, shake_kernel, shake_path
-from maskdcpt.degradations.light import to_encoded, to_linear
+from maskdcpt.degradations.filters import convolve
+from maskdcpt.degradations.motion_blur import shake_kernel, shake_path
 from maskdcpt.degradations.raster import splat
+from maskdcpt.degradations.transfer import to_encoded, to_linear
 
 LENGTHS = [1, 2.5, *(level.length for level in CATALOGUE["motion_blur"].levels), 201]
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from maskdcpt.degradations import CATALOGUE, RainStreak, apply
-from maskdcpt.degradations.weather import RAIN_LAYERS, draw_streaks
+from maskdcpt.degradations.rain import RAIN_LAYERS, draw_streaks
 
 BLACK = torch.zeros(3, 160, 160)
 

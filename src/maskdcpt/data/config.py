@@ -14,7 +14,7 @@ class DataConfig:
     folder: str | None = None
     """Folder of clean images; without it the embedded ones are used."""
     types: tuple[str, ...] = CATALOGUE.names
-    """Types of damage, each equally often and each level of a type equally often."""
+    """Types of damage or kinds of level, each equally often and each level of one equally often."""
     crop: int = 64
     """Side of the square crops in pixels."""
     workers: int = 1
@@ -28,3 +28,5 @@ class DataConfig:
         for name in self.types:
             if name not in CATALOGUE:
                 raise UserError(f"data.types: no degradation is called {name!r}{nearest(name, CATALOGUE.names)}")
+            if not CATALOGUE[name].levels:
+                raise UserError(f"data.types: all levels of {name!r} are held out from training")

@@ -58,8 +58,7 @@ class DegradedCrops(Dataset[Batch]):
         image = self._images[int(rng.integers(len(self._images.names)))]
         clean = _random_view(_random_crop(image, self._config.crop, rng), rng)
         label = int(rng.integers(len(self._config.types)))
-        levels = CATALOGUE[self._config.types[label]].levels
-        level = levels[int(rng.integers(len(levels)))]
+        level = CATALOGUE[self._config.types[label]].draw(rng)
         degraded = apply(clean, level, seed=derive_seed("degradation", self._seed, index))
         return Batch(degraded, clean, torch.tensor(label))
 

@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.random import Generator
 
-from maskdcpt.degradations.base import Level, Pixels, parameter
+from maskdcpt.degradations.base import Level, Pixels
+from maskdcpt.degradations.parameters import parameter
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,10 @@ class GaussianNoise(Level):
     """
 
     type_name: ClassVar[str] = "gaussian_noise"
+    title: ClassVar[str] = "Gaussian noise"
     quantised: ClassVar[bool] = False
 
-    sigma: float = parameter(0, 255)
+    sigma: float = parameter(0, 255, "standard deviation in 1/255")
     """Standard deviation before clipping, in 8-bit units (1/255)."""
 
     def degrade(self, image: Pixels, rng: Generator) -> Pixels:

@@ -120,16 +120,16 @@ def _masked(result: DemoResult) -> Strip:
 def _strips(result: DemoResult) -> list[Strip]:
     photos = sorted({path.stem.split("-")[0] for path in result.damaged.glob("*.png")})
     strips = []
-    for index, degradation in enumerate(CATALOGUE):
+    for index, type_name in enumerate(types_of(result.rows)):
         name = photos[index % len(photos)]
-        file = f"{name}-{degradation.name}.png"
+        file = f"{name}-{type_name}.png"
         images = {
             "damaged": read_image(result.damaged / file).pixels,
             "restored": read_image(result.restored / file).pixels,
             "clean": sample_photo(name),
         }
         pictures = [picture(caption, central_crop(image, SHOWN)) for caption, image in images.items()]
-        strips.append(Strip(f"{degradation.title}: {name}", pictures))
+        strips.append(Strip(f"{CATALOGUE[type_name].title}: {name}", pictures))
     return strips
 
 

@@ -71,7 +71,7 @@ def run_demo(out: Path, preset: str, data: Path | None, say: Callable[[str], Non
 
     say("5/5 restoring sample photos")
     damaged, restored = out / "photos" / "damaged", out / "photos" / "restored"
-    _damage_photos(damaged)
+    _damage_photos(damaged, find_protocol(PROTOCOL).types)
     restore_files(arms[PRETRAINED], damaged, restored, force=True)
     return DemoResult(*folders, rows, damaged, restored)
 
@@ -91,11 +91,12 @@ def _configs(
     return first, dataclasses.replace(second, init=str(pretraining)), alone
 
 
-def _damage_photos(folder: Path) -> None:
+def _damage_photos(folder: Path, types: tuple[str, ...]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     photos = EmbeddedImages("test", generated=0)
     for index, name in enumerate(photos.names):
-        for degradation in CATALOGUE:
-            level = degradation.levels[len(degradation.levels) * 2 // 3]
-            image = apply(photos[index], level, seed=derive_seed("demo", name, degradation.name))
-            write_image(image, folder / f"{name}-{degradation.name}.png")
+        for type_name in types:
+            levels = CATALOGUE[type_name].levels
+            level = levels[len(levels) * 2 // 3]
+            image = apply(photos[index], level, seed=derive_seed("demo", name, type_name))
+            write_image(image, folder / f"{name}-{type_name}.png")

@@ -24,6 +24,11 @@ class Protocol:
     levels: tuple[tuple[str, int], ...]
     """Type of damage, and index of the level in the catalogue."""
 
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types of damage, each once, in order."""
+        return tuple(dict.fromkeys(name for name, _ in self.levels))
+
 
 @dataclass(frozen=True)
 class Case:
@@ -41,22 +46,19 @@ class Case:
     """(3, H, W) in [0, 1]."""
 
 
-def _spread(name: str) -> tuple[tuple[str, int], ...]:
-    # A weak, a middle and a strong level of a type.
-    count = len(CATALOGUE[name].levels)
-    return tuple((name, index) for index in sorted({count // 6, count // 2, count - 1 - count // 6}))
-
-
 PROTOCOLS = {
     protocol.name: protocol
     for protocol in (
         Protocol(
             "synthetic-5d",
             version=1,
-            levels=tuple(
-                level
-                for name in ("haze", "rain_streak", "gaussian_noise", "motion_blur", "low_light")
-                for level in _spread(name)
+            # A weak, a middle and a strong level of each type.
+            levels=(
+                *(("haze", index) for index in (5, 17, 29)),
+                *(("rain_streak", index) for index in (2, 6, 9)),
+                *(("gaussian_noise", index) for index in (1, 5, 8)),
+                *(("motion_blur", index) for index in (1, 4, 6)),
+                *(("low_light", index) for index in (1, 4, 6)),
             ),
         ),
     )

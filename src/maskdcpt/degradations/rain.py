@@ -1,4 +1,4 @@
-"""Weather between the camera and the scene: rain streaks and haze."""
+"""Rain between the camera and the scene."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from maskdcpt.degradations.base import Level, Pixels, parameter
+from maskdcpt.degradations.base import Level, Pixels
+from maskdcpt.degradations.parameters import parameter
 from maskdcpt.degradations.raster import splat
 
 
@@ -47,11 +48,12 @@ class RainStreak(Level):
     """
 
     type_name: ClassVar[str] = "rain_streak"
+    title: ClassVar[str] = "Rain streaks"
 
-    density: float = parameter(0, 500)
+    density: float = parameter(0, 500, "streaks per 10 000 pixels")
     """Streaks that begin in 10 000 pixels, over all distances."""
 
-    length: float = parameter(1, 200)
+    length: float = parameter(1, 200, "pixels of the nearest streaks")
     """Mean length of the nearest streaks in pixels."""
 
     def degrade(self, image: Pixels, rng: Generator) -> Pixels:
@@ -101,66 +103,3 @@ def draw_streaks(
     # Even along most of the line, with soft ends.
     weight = strength * (1 - (2 * along) ** 4) * extent / along.size
     return splat(row + extent * np.cos(angle) * along, column + extent * np.sin(angle) * along, weight, size)
-
-
-@dataclass(frozen=True)
-class Haze(Level):
-    """Haze: the atmospheric scattering model over a synthetic depth.
-
-    The model is Koschmieder's as used by RESIDE (Li et al., "Benchmarking single-image dehazing and beyond", IEEE TIP
-    2019), which applies it to encoded values with a grey airlight; its 7 x 5 grid of parameters is ours too.
-    """
-
-    type_name: ClassVar[str] = "haze"
-
-    beta: float = parameter(0, 1)
-    """Scattering coefficient per metre."""
-
-    airlight: float = parameter(0, 1)
-    """Encoded value of the haze where it hides everything, the same in all channels."""
-
-    def degrade(self, image: Pixels, rng: Generator) -> Pixels:
-        """Scatters over a new random depth."""
-        depth = synthesise_depth(image.shape[1], image.shape[2], rng)
-        return scatter(image, depth, self.beta, self.airlight)
-
-
-def scatter(image: Pixels, depth: Pixels, beta: float, airlight: float) -> Pixels:
-    """The scattering model I = J t + A (1 - t) with t = exp(-beta d).
-
-    Args:
-        image: Clear image J, (3, H, W).
-        depth: Distance d to the camera in metres, (H, W).
-        beta: Scattering coefficient per metre.
-        airlight: A, in [0, 1].
-    """
-    transmission = np.exp(-beta * depth)
-    hazy: Pixels = image * transmission + airlight * (1 - transmission)
-    return hazy
-
-
-def synthesise_depth(height: int, width: int, rng: Generator) -> Pixels:
-    """A plausible depth for a picture of which nothing is known.
-
-    A ground plane in perspective runs from the feet of the camera to a random, slightly tilted horizon, above which
-    stands a backdrop; smooth relief over all of it stands for what rises from the ground.
-
-    Args:
-        height: Rows.
-        width: Columns.
-        rng: Draws horizon, tilt, distances and relief.
-
-    Returns:
-        Distance in metres, (H, W), between about 1 and 30: short enough for heavy haze to leave the foreground.
-    """
-    horizon, tilt = rng.uniform(0.1, 0.6), rng.normal(0, 0.06)
-    near, far = rng.uniform(1.5, 3), rng.uniform(8, 14)
-    down = (np.arange(height, dtype=np.float32)[:, None] + 0.5) / height
-    across = (np.arange(width, dtype=np.float32) + 0.5) / width - 0.5
-    below = (down - horizon + tilt * across) / (1 - horizon)
-    # Nearness grows evenly down the plane; the root rounds the corner between plane and backdrop.
-    plane = (below + np.sqrt(below**2 + 0.01)) / 2
-    nearness = 1 / far + (1 / near - 1 / far) * plane
-    hills = rng.normal(0, 0.15, size=(5, 5)).astype(np.float32)
-    relief = cv2.resize(hills, (width, height), interpolation=cv2.INTER_CUBIC).reshape(height, width)
-    return (np.exp(relief) / nearness).astype(np.float32)

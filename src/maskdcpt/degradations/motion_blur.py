@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from maskdcpt.degradations.base import Level, Pixels, parameter
-from maskdcpt.degradations.light import to_encoded, to_linear
+from maskdcpt.degradations.base import Level, Pixels
+from maskdcpt.degradations.filters import convolve
+from maskdcpt.degradations.parameters import parameter
 from maskdcpt.degradations.raster import splat
+from maskdcpt.degradations.transfer import to_encoded, to_linear
 
 SAMPLES_PER_PIXEL = 8
 """Points drawn along each pixel of a camera path."""
@@ -28,8 +29,9 @@ class MotionBlur(Level):
     """
 
     type_name: ClassVar[str] = "motion_blur"
+    title: ClassVar[str] = "Motion blur"
 
-    length: float = parameter(1, 201)
+    length: float = parameter(1, 201, "pixels along the path of the camera")
     """Length of the path in pixels, along the curve."""
 
     def degrade(self, image: Pixels, rng: Generator) -> Pixels:
@@ -84,20 +86,3 @@ def _wander(time: NDArray[np.float64], scale: float, rng: Generator) -> NDArray[
     phases = rng.uniform(0, 2 * np.pi, size=(3, 1))
     wave: NDArray[np.float64] = (amplitudes * np.sin(np.pi * harmonics * time + phases)).sum(axis=0)
     return wave
-
-
-def convolve(image: Pixels, kernel: Pixels) -> Pixels:
-    """Convolves every channel with one kernel by FFT; the border mirrors the picture without repeating its edge.
-
-    Args:
-        image: (3, H, W), of any size, also smaller than the kernel.
-        kernel: Odd square.
-    """
-    _, height, width = image.shape
-    radius = kernel.shape[0] // 2
-    padded = np.pad(image, ((0, 0), (radius, radius), (radius, radius)), mode="reflect")
-    size = (cv2.getOptimalDFTSize(padded.shape[1]), cv2.getOptimalDFTSize(padded.shape[2]))
-    spectrum = np.fft.rfft2(padded, size) * np.fft.rfft2(kernel, size)
-    # In a circular convolution the first 2 * radius rows and columns are mixed with the far end; the rest is exact.
-    inner = np.fft.irfft2(spectrum, size)[:, 2 * radius : 2 * radius + height, 2 * radius : 2 * radius + width]
-    return inner.astype(np.float32)

@@ -1,40 +1,22 @@
-"""Light: the sRGB transfer functions, and too little of it."""
+"""Too little light."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-import cv2
 import numpy as np
 from numpy.random import Generator
 
-from maskdcpt.degradations.base import Level, Pixels, parameter
+from maskdcpt.degradations.base import Level, Pixels
+from maskdcpt.degradations.parameters import parameter
+from maskdcpt.degradations.transfer import power, to_encoded, to_linear
 
 SHOT_VARIANCE = 2e-4
 """Variance of photon noise per unit of linear light at gain 1: a full well of 5000 electrons."""
 
 READ_DEVIATION = 1.5e-4
 """Standard deviation of read noise in linear light at gain 1: about one electron."""
-
-
-def to_linear(encoded: Pixels) -> Pixels:
-    """The light of sRGB values, both in [0, 1] (IEC 61966-2-1)."""
-    return np.where(encoded <= 0.04045, encoded / 12.92, power((encoded + 0.055) / 1.055, 2.4))
-
-
-def to_encoded(linear: Pixels) -> Pixels:
-    """The sRGB values of light, clipped to [0, 1] (IEC 61966-2-1)."""
-    linear = np.clip(linear, 0, 1)
-    # The bound changes nothing that is kept; OpenCV's logarithm of zero is slow.
-    curve = power(np.maximum(linear, 0.0031308), 1 / 2.4) * 1.055 - 0.055
-    return np.where(linear <= 0.0031308, linear * 12.92, curve)
-
-
-def power(values: Pixels, exponent: float) -> Pixels:
-    """``values ** exponent`` for values of at least 0, several times as fast as NumPy."""
-    # One long row, since OpenCV would take the last axis of a three-axis array for channels.
-    return np.asarray(cv2.pow(values.reshape(1, -1), exponent), dtype=np.float32).reshape(values.shape)
 
 
 @dataclass(frozen=True)
@@ -52,8 +34,9 @@ class LowLight(Level):
     """
 
     type_name: ClassVar[str] = "low_light"
+    title: ClassVar[str] = "Low light"
 
-    gamma: float = parameter(1, 8)
+    gamma: float = parameter(1, 8, "exponent on encoded values")
     """Exponent on the encoded illumination, without unit; 1 leaves the scene about as bright as it is."""
 
     def degrade(self, image: Pixels, rng: Generator) -> Pixels:
