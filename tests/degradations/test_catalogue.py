@@ -81,9 +81,9 @@ def test_the_catalogue_cannot_be_changed():
 
 
 def test_a_level_knows_its_type_also_off_the_grid():
-    assert CATALOGUE.type_of(Haze(0.0123, 0.5)).label == 6
+    assert CATALOGUE.types_of(Haze(0.0123, 0.5)) == (CATALOGUE["haze"],)
     with pytest.raises(UserError, match="belongs to no degradation"):
-        Catalogue(CATALOGUE["haze"]).type_of(GaussianNoise(3))
+        Catalogue(CATALOGUE["haze"]).types_of(GaussianNoise(3))
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ POSTERISE = Degradation(
 def test_a_new_type_is_one_class_and_one_entry(photos):
     catalogue = Catalogue(*CATALOGUE, POSTERISE)
     level = catalogue["posterise"].levels[-1]
-    assert catalogue.type_of(level).label == 19
+    assert catalogue.types_of(level) == (POSTERISE,)
     assert catalogue.from_dict(json.loads(json.dumps(to_dict(level)))) == level
     assert to_dict(level) == {"type": "posterise", "bits": 2}
     assert len(apply(photos[0], level).unique()) <= 4
