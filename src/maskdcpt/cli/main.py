@@ -38,7 +38,8 @@ COMMANDS = {
     "evaluate": Command("maskdcpt.cli.evaluate", "measure weights under a fixed protocol"),
     "restore": Command("maskdcpt.cli.restore", "restore an image or a folder of images"),
     "classify": Command("maskdcpt.cli.classify", "name what has damaged an image or a folder of images"),
-    "bench": Command("maskdcpt.cli.bench", "measure what the networks cost on this machine"),
+    "realism": Command("maskdcpt.cli.realism", "compare synthetic damage with real damaged photos"),
+    "bench": Command("maskdcpt.cli.bench", "measure what networks and degradations cost on this machine"),
 }
 
 

@@ -3,16 +3,19 @@
 from maskdcpt.reports.gallery import write_gallery
 from maskdcpt.reports.page import Picture, Strip, picture, write_page
 from maskdcpt.reports.plots import Curve, plot
+from maskdcpt.reports.realism import RealismReport, write_realism
 from maskdcpt.reports.run import run_curves, write_run_report
 
 __all__ = [
     "Curve",
     "Picture",
+    "RealismReport",
     "Strip",
     "picture",
     "plot",
     "run_curves",
     "write_gallery",
     "write_page",
+    "write_realism",
     "write_run_report",
 ]
