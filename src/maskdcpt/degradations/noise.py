@@ -142,7 +142,7 @@ def _add_photon_noise(image: Pixels, light: Pixels, scale: float, rng: Generator
     photons = 1 << (distinct - 1).bit_length()
     noise = poisson_counts(levels, photons, rng).astype(np.float32)
     noise *= scale / photons
-    noise -= levels * np.float32(scale / 255)
+    noise -= levels.astype(np.float32) * np.float32(scale / 255)
     return image + noise
 
 

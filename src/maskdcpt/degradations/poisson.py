@@ -42,7 +42,8 @@ def poisson_counts(levels: NDArray[np.uint8], photons: int, rng: Generator) -> N
     """
     table = count_table(photons)
     uniform = rng.integers(2**32, size=levels.size, dtype=np.uint32)
-    cell = levels.ravel().astype(np.int32) << CELL_BITS
+    row = levels.ravel().astype(np.int32)
+    cell = row << CELL_BITS
     cell |= (uniform >> (32 - CELL_BITS)).astype(np.int32)
     place = table.guide.take(cell)
     # One step up is enough for all but the few cells in the tails that hold several counts.
@@ -52,7 +53,8 @@ def poisson_counts(levels: NDArray[np.uint8], photons: int, rng: Generator) -> N
     while pending.size:
         pending = pending[uniform[pending] > table.last[place[pending]]]
         place[pending] += 1
-    place -= levels.ravel() * np.int32(table.columns)
+    row *= table.columns
+    place -= row
     return place.reshape(levels.shape)
 
 

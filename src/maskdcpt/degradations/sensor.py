@@ -48,7 +48,8 @@ class SensorNoise(Level):
     result for the noise is added to the light of the picture, whose detail stays.
 
     Simplified: the exact sRGB curve stands for the power 2.2, whose slope at black has no bound; highlights are not
-    rolled off, as the tone curve flattens their noise anyway; the camera does not denoise or sharpen.
+    rolled off, as the tone curve flattens their noise anyway; the camera does not denoise, sharpen or follow edges in
+    demosaicing, which in finished photos make the noise of the channels more alike.
     """
 
     type_name: ClassVar[str] = "sensor_noise"
