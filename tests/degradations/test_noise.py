@@ -121,6 +121,17 @@ def test_grey_poisson_noise_is_that_of_the_grey_image_in_all_channels(rng):
     assert np.all(np.abs(noise[0].var(axis=1) - variance) <= 5 * variance * np.sqrt(3 / 4000) + 1e-9)
 
 
+def test_grey_is_weighed_as_in_television(rng):
+    palette = rng.random((3, 100))
+    image = palette[:, rng.integers(100, size=(60, 60))].astype(np.float32)
+    quantised = np.rint(np.tensordot([0.299, 0.587, 0.114], image.astype(np.float64), 1) * 255) / 255
+    assert 64 < len(np.unique(quantised)) <= 128
+    noise = (GreyPoissonNoise(1).degrade(image, rng) - image)[0]
+    # One 8-bit level more or less would be half a photon.
+    photons = (noise + quantised) * 128
+    assert np.abs(photons - np.rint(photons)).max() < 1e-2
+
+
 @pytest.mark.parametrize("kind", [PoissonNoise, GreyPoissonNoise])
 def test_no_poisson_noise_is_no_change(kind, photos):
     assert torch.equal(apply(photos[0], kind(0)), photos[0].mul(255).round() / 255)
