@@ -7,8 +7,16 @@ from maskdcpt.degradations.haze import Haze
 from maskdcpt.degradations.low_light import LowLight
 from maskdcpt.degradations.mixture import Mixture
 from maskdcpt.degradations.motion_blur import MotionBlur
-from maskdcpt.degradations.noise import GaussianNoise
+from maskdcpt.degradations.noise import (
+    GaussianNoise,
+    GreyGaussianNoise,
+    GreyPoissonNoise,
+    GreySaltPepperNoise,
+    PoissonNoise,
+    SaltPepperNoise,
+)
 from maskdcpt.degradations.rain import RainStreak
+from maskdcpt.degradations.sensor import SensorNoise
 from maskdcpt.degradations.types import Catalogue, Degradation
 
 __all__ = [
@@ -18,12 +26,18 @@ __all__ = [
     "Composite",
     "Degradation",
     "GaussianNoise",
+    "GreyGaussianNoise",
+    "GreyPoissonNoise",
+    "GreySaltPepperNoise",
     "Haze",
     "Level",
     "LowLight",
     "Mixture",
     "MotionBlur",
+    "PoissonNoise",
     "RainStreak",
+    "SaltPepperNoise",
+    "SensorNoise",
     "apply",
     "from_dict",
     "to_dict",

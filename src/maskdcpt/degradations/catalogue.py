@@ -9,8 +9,16 @@ from maskdcpt.degradations.base import Level
 from maskdcpt.degradations.haze import Haze
 from maskdcpt.degradations.low_light import LowLight
 from maskdcpt.degradations.motion_blur import MotionBlur
-from maskdcpt.degradations.noise import GaussianNoise
+from maskdcpt.degradations.noise import (
+    GaussianNoise,
+    GreyGaussianNoise,
+    GreyPoissonNoise,
+    GreySaltPepperNoise,
+    PoissonNoise,
+    SaltPepperNoise,
+)
 from maskdcpt.degradations.rain import RainStreak
+from maskdcpt.degradations.sensor import SensorNoise
 from maskdcpt.degradations.types import Catalogue, Degradation
 
 CATALOGUE = Catalogue(
@@ -18,8 +26,21 @@ CATALOGUE = Catalogue(
         name="noise",
         label=0,
         title="Noise",
-        levels=(*(GaussianNoise(sigma) for sigma in range(5, 51, 5)),),
+        levels=(
+            *(GaussianNoise(sigma) for sigma in range(5, 51, 5)),
+            *(GreyGaussianNoise(sigma) for sigma in (10, 20, 30, 40, 50)),
+            *(PoissonNoise(scale) for scale in (0.5, 1, 1.5, 2, 2.5, 3)),
+            *(GreyPoissonNoise(scale) for scale in (1, 2, 3)),
+            *(SaltPepperNoise(density) for density in (1, 2, 5, 10, 15, 20)),
+            *(GreySaltPepperNoise(density) for density in (2, 10, 20)),
+        ),
         held_out=(GaussianNoise(60), GaussianNoise(75)),
+    ),
+    Degradation(
+        name="sensor_noise",
+        label=1,
+        title="Sensor noise",
+        levels=tuple(SensorNoise(2**stop) for stop in range(8)),
     ),
     Degradation(
         name="motion_blur",
