@@ -9,6 +9,9 @@ from maskdcpt.degradations.mixture import Mixture
 from maskdcpt.degradations.motion_blur import MotionBlur
 from maskdcpt.degradations.noise import GaussianNoise
 from maskdcpt.degradations.rain import RainStreak
+from maskdcpt.degradations.raindrop import Raindrop
+from maskdcpt.degradations.snow import Snow
+from maskdcpt.degradations.streak_drop import StreakDrop
 from maskdcpt.degradations.types import Catalogue, Degradation
 
 __all__ = [
@@ -24,6 +27,9 @@ __all__ = [
     "Mixture",
     "MotionBlur",
     "RainStreak",
+    "Raindrop",
+    "Snow",
+    "StreakDrop",
     "apply",
     "from_dict",
     "to_dict",

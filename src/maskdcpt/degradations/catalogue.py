@@ -11,6 +11,9 @@ from maskdcpt.degradations.low_light import LowLight
 from maskdcpt.degradations.motion_blur import MotionBlur
 from maskdcpt.degradations.noise import GaussianNoise
 from maskdcpt.degradations.rain import RainStreak
+from maskdcpt.degradations.raindrop import Raindrop
+from maskdcpt.degradations.snow import Snow
+from maskdcpt.degradations.streak_drop import StreakDrop
 from maskdcpt.degradations.types import Catalogue, Degradation
 
 CATALOGUE = Catalogue(
@@ -42,6 +45,24 @@ CATALOGUE = Catalogue(
         label=7,
         title="Rain streaks",
         levels=tuple(RainStreak(density, length) for density in (15, 35, 80) for length in (16, 24, 36, 52)),
+    ),
+    Degradation(
+        name="raindrop",
+        label=8,
+        title="Raindrops on glass",
+        levels=tuple(Raindrop(count, radius) for count in (10, 25, 50) for radius in (8, 14)),
+    ),
+    Degradation(
+        name="streak_drop",
+        label=9,
+        title="Rain streaks and drops",
+        levels=tuple(StreakDrop(density, count) for density in (15, 35, 80) for count in (12, 30)),
+    ),
+    Degradation(
+        name="snow",
+        label=10,
+        title="Snow",
+        levels=tuple(Snow(size, density) for size in ("small", "medium", "large") for density in (20, 50, 110)),
     ),
     Degradation(
         name="low_light",
