@@ -96,7 +96,7 @@ def draw_drops(size: tuple[int, int], count: float, radius: float, rng: Generato
     start = rng.uniform(-1, 0, size=2) * cell - margin
     cells = np.indices(np.ceil((np.add(size, margin) - start) / cell).astype(int)).reshape(2, -1).T
     middle = start + (cells + rng.uniform(0, 1, size=cells.shape)) * cell
-    extent = radius * np.clip(rng.lognormal(-0.08, 0.4, size=(len(cells), 1)), 0.35, 1.75)
+    extent = radius * np.clip(rng.lognormal(-0.13, 0.4, size=(len(cells), 1)), 0.35, 1.75)
     # Gravity pulls drops longer, and each has its own outline.
     offset = rng.normal((0.1, 0), (0.34, 0.2), size=(len(cells), PARTS, 2)) * extent[..., None]
     # A bell of this weight falls to 1 at the drop's radius.
@@ -105,13 +105,15 @@ def draw_drops(size: tuple[int, int], count: float, radius: float, rng: Generato
     weight = peak * np.full(PARTS, 2 * np.pi * sigma.prod() / PARTS)
     brightness = rng.lognormal(0, 0.15, size=(len(cells), 1))
 
+    # A point shared by the pixels around it is spread by a sixth of a pixel squared already.
+    blur = np.sqrt(sigma**2 - 1 / 6)
     pad = np.ceil(margin / step).astype(int)
     place = (middle[:, None] + offset + 0.5) / step - 0.5 + pad
     frame = (int(shape[0] + 2 * pad[0]), int(shape[1] + 2 * pad[1]))
 
     def bells(weights: NDArray[np.float64]) -> Pixels:
         points = splat(place[..., 0], place[..., 1], weights, frame).astype(np.float32)
-        total = cv2.GaussianBlur(points, (0, 0), sigma[1], sigmaY=sigma[0], borderType=cv2.BORDER_CONSTANT)
+        total = cv2.GaussianBlur(points, (0, 0), blur[1], sigmaY=blur[0], borderType=cv2.BORDER_CONSTANT)
         return np.asarray(total, dtype=np.float32)
 
     total = np.maximum(bells(weight), np.float32(1e-3))

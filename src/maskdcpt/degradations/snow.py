@@ -22,15 +22,15 @@ class FlakeLayer(NamedTuple):
     share: float
     """Relative number of flakes."""
     opacity: float
-    """Share of the background that the middle of a flake at rest hides."""
+    """Share of the background that the middle of the strongest flakes at rest hides."""
     parts: int
     """Soft parts that make up a flake."""
 
 
 SNOW_LAYERS = {
-    "small": FlakeLayer(0.75, 1.0, 0.9, 3),
-    "medium": FlakeLayer(1.6, 0.3, 0.85, 5),
-    "large": FlakeLayer(3.6, 0.06, 0.75, 7),
+    "small": FlakeLayer(0.7, 1.0, 0.95, 3),
+    "medium": FlakeLayer(1.6, 0.3, 0.92, 5),
+    "large": FlakeLayer(3.6, 0.06, 0.85, 7),
 }
 """Far to near."""
 
@@ -62,16 +62,17 @@ class Snow(Level):
         """Composes the picture with white flakes."""
         area = (image.shape[1], image.shape[2])
         direction = float(np.clip(rng.normal(0, 0.5), -1.2, 1.2))
-        speed = rng.uniform(0.5, 4)
+        speed = rng.uniform(0.5, 7)
         brightness = rng.uniform(0.92, 1.0)
         names = tuple(SNOW_LAYERS)
         layers = [SNOW_LAYERS[name] for name in names[: names.index(self.size) + 1]]
         shares = sum(layer.share for layer in layers)
-        depth: Pixels = np.full(area, 6e-4 * self.density, dtype=np.float32)
+        depth = np.full(area, 6e-4 * self.density, dtype=np.float32)
         for layer in (VEIL, *layers):
             depth += draw_flakes(area, layer, self.density * layer.share / shares, direction, speed, rng)
-        passing = np.exp(-depth)
-        degraded: Pixels = image * passing + np.float32(brightness) * (1 - passing)
+        passing: Pixels = np.exp(-depth)
+        degraded: Pixels = image * passing
+        degraded += brightness * (1 - passing)
         return degraded
 
 
@@ -86,10 +87,10 @@ def draw_flakes(
         density: Flakes per 10 000 pixels, whatever the size of the picture.
         direction: Mean angle of the fall to the vertical in radians.
         speed: Way during the exposure in units of the layer's blur.
-        rng: Draws number, places, sizes, outlines, directions and speeds.
+        rng: Draws number, places, sizes, outlines, strengths, directions and speeds.
 
     Returns:
-        Optical depth, (H, W): that of the layer's opacity in the middle of a flake at rest.
+        Optical depth, (H, W): that of the layer's opacity in the middle of the strongest flakes at rest.
     """
     height, width = area
     margin = (4 + speed) * layer.blur
@@ -103,7 +104,7 @@ def draw_flakes(
     points = spots[:, :, None] + way[:, None, None] * time[:, None]
     # Larger flakes have more to spread over their area.
     spread = 2 * np.pi * layer.blur**2 * (1 + 0.64 * extent**2)
-    peak = -np.log(1 - layer.opacity)
+    peak = -np.log(1 - layer.opacity) * rng.uniform(0.2, 1.0, size=(count, 1, 1))
     weight = np.broadcast_to(peak * spread / (layer.parts * time.size), points.shape[:3])
     drawn = splat(points[..., 0], points[..., 1], weight, area).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(drawn, (0, 0), layer.blur), dtype=np.float32)
