@@ -16,7 +16,10 @@ from maskdcpt.degradations.noise import (
     SaltPepperNoise,
 )
 from maskdcpt.degradations.rain import RainStreak
+from maskdcpt.degradations.raindrop import Raindrop
 from maskdcpt.degradations.sensor import SensorNoise
+from maskdcpt.degradations.snow import Snow
+from maskdcpt.degradations.streak_drop import StreakDrop
 from maskdcpt.degradations.types import Catalogue, Degradation
 
 __all__ = [
@@ -36,8 +39,11 @@ __all__ = [
     "MotionBlur",
     "PoissonNoise",
     "RainStreak",
+    "Raindrop",
     "SaltPepperNoise",
     "SensorNoise",
+    "Snow",
+    "StreakDrop",
     "apply",
     "from_dict",
     "to_dict",

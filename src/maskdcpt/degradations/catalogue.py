@@ -18,7 +18,10 @@ from maskdcpt.degradations.noise import (
     SaltPepperNoise,
 )
 from maskdcpt.degradations.rain import RainStreak
+from maskdcpt.degradations.raindrop import Raindrop
 from maskdcpt.degradations.sensor import SensorNoise
+from maskdcpt.degradations.snow import Snow
+from maskdcpt.degradations.streak_drop import StreakDrop
 from maskdcpt.degradations.types import Catalogue, Degradation
 
 CATALOGUE = Catalogue(
@@ -63,6 +66,24 @@ CATALOGUE = Catalogue(
         label=7,
         title="Rain streaks",
         levels=tuple(RainStreak(density, length) for density in (15, 35, 80) for length in (16, 24, 36, 52)),
+    ),
+    Degradation(
+        name="raindrop",
+        label=8,
+        title="Raindrops on glass",
+        levels=tuple(Raindrop(count, radius) for count in (10, 25, 50) for radius in (8, 14)),
+    ),
+    Degradation(
+        name="streak_drop",
+        label=9,
+        title="Rain streaks and drops",
+        levels=tuple(StreakDrop(density, count) for density in (15, 35, 80) for count in (12, 30)),
+    ),
+    Degradation(
+        name="snow",
+        label=10,
+        title="Snow",
+        levels=tuple(Snow(size, density) for size in ("small", "medium", "large") for density in (20, 50, 110)),
     ),
     Degradation(
         name="low_light",
