@@ -11,6 +11,7 @@ from maskdcpt.errors import UserError
 
 MIDDLE = [entry.levels[len(entry.levels) // 2] for entry in CATALOGUE]
 ALL_LEVELS = [level for entry in CATALOGUE for level in entry.levels]
+NOTHING_RANDOM = {"jpeg", "webp", "mosaic"}
 each_type = pytest.mark.parametrize("level", MIDDLE, ids=CATALOGUE.names)
 
 
@@ -27,6 +28,9 @@ def test_the_same_seed_gives_the_same_bytes_whatever_came_before(level, photos):
 @each_type
 def test_different_seeds_differ(level, photos):
     results = [apply(photos[0], level, seed=seed) for seed in (0, 1, 2, -1)]
+    if level.type_name in NOTHING_RANDOM:
+        assert all(torch.equal(results[0], other) for other in results)
+        return
     for index, one in enumerate(results):
         assert not any(torch.equal(one, other) for other in results[:index])
 

@@ -3,9 +3,11 @@
 from maskdcpt.degradations.base import Level, apply, to_dict
 from maskdcpt.degradations.catalogue import CATALOGUE, from_dict
 from maskdcpt.degradations.chain import Chain, Composite
+from maskdcpt.degradations.compression import Jpeg, WebP
 from maskdcpt.degradations.haze import Haze
 from maskdcpt.degradations.low_light import LowLight
 from maskdcpt.degradations.mixture import Mixture
+from maskdcpt.degradations.mosaic import Mosaic
 from maskdcpt.degradations.motion_blur import MotionBlur
 from maskdcpt.degradations.noise import GaussianNoise
 from maskdcpt.degradations.rain import RainStreak
@@ -19,11 +21,14 @@ __all__ = [
     "Degradation",
     "GaussianNoise",
     "Haze",
+    "Jpeg",
     "Level",
     "LowLight",
     "Mixture",
+    "Mosaic",
     "MotionBlur",
     "RainStreak",
+    "WebP",
     "apply",
     "from_dict",
     "to_dict",

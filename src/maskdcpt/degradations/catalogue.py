@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from maskdcpt.degradations.base import Level
+from maskdcpt.degradations.compression import Jpeg, WebP
 from maskdcpt.degradations.haze import Haze
 from maskdcpt.degradations.low_light import LowLight
+from maskdcpt.degradations.mosaic import PHASES, Mosaic
 from maskdcpt.degradations.motion_blur import MotionBlur
 from maskdcpt.degradations.noise import GaussianNoise
 from maskdcpt.degradations.rain import RainStreak
@@ -28,6 +30,13 @@ CATALOGUE = Catalogue(
         levels=tuple(MotionBlur(length) for length in range(5, 34, 4)),
     ),
     Degradation(
+        name="jpeg",
+        label=5,
+        title="JPEG compression",
+        levels=tuple(Jpeg(quality) for quality in range(95, 9, -5)),
+        held_out=tuple(WebP(quality) for quality in (80, 50, 30, 10)),
+    ),
+    Degradation(
         name="haze",
         label=6,
         title="Haze",
@@ -42,6 +51,13 @@ CATALOGUE = Catalogue(
         label=7,
         title="Rain streaks",
         levels=tuple(RainStreak(density, length) for density in (15, 35, 80) for length in (16, 24, 36, 52)),
+    ),
+    Degradation(
+        name="mosaic",
+        label=11,
+        title="Mosaic",
+        levels=tuple(Mosaic(phase, "edge_aware") for phase in PHASES),
+        held_out=tuple(Mosaic(phase, "bilinear") for phase in PHASES),
     ),
     Degradation(
         name="low_light",
