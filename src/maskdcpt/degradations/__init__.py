@@ -7,6 +7,7 @@ from maskdcpt.degradations.compression import Jpeg, WebP
 from maskdcpt.degradations.haze import Haze
 from maskdcpt.degradations.low_light import LowLight
 from maskdcpt.degradations.mixture import Mixture
+from maskdcpt.degradations.moire import Moire
 from maskdcpt.degradations.mosaic import Mosaic
 from maskdcpt.degradations.motion_blur import MotionBlur
 from maskdcpt.degradations.noise import GaussianNoise
@@ -25,6 +26,7 @@ __all__ = [
     "Level",
     "LowLight",
     "Mixture",
+    "Moire",
     "Mosaic",
     "MotionBlur",
     "RainStreak",

@@ -9,6 +9,7 @@ from maskdcpt.degradations.base import Level
 from maskdcpt.degradations.compression import Jpeg, WebP
 from maskdcpt.degradations.haze import Haze
 from maskdcpt.degradations.low_light import LowLight
+from maskdcpt.degradations.moire import Moire
 from maskdcpt.degradations.mosaic import PHASES, Mosaic
 from maskdcpt.degradations.motion_blur import MotionBlur
 from maskdcpt.degradations.noise import GaussianNoise
@@ -64,6 +65,12 @@ CATALOGUE = Catalogue(
         label=12,
         title="Low light",
         levels=tuple(LowLight(gamma) for gamma in (1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5)),
+    ),
+    Degradation(
+        name="moire",
+        label=13,
+        title="Moire",
+        levels=tuple(Moire(period) for period in (64, 42, 26, 16, 10, 6)),
     ),
 )
 """The types, in the order of the rows of the UIR-2.5M table of the MaskDCPT paper."""
