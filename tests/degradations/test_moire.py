@@ -110,4 +110,4 @@ def test_the_picture_stays_where_it_is(photos, period):
         shifts.append(shift)
         assert response > 0.1
     assert np.hypot(*np.transpose(shifts)).max() < 0.5
-    assert np.hypot(*np.median(shifts, axis=0)) < 0.08
+    assert np.hypot(*np.median(shifts, axis=0)) < 0.15
