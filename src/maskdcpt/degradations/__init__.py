@@ -3,9 +3,12 @@
 from maskdcpt.degradations.base import Level, apply, to_dict
 from maskdcpt.degradations.catalogue import CATALOGUE, from_dict
 from maskdcpt.degradations.chain import Chain, Composite
+from maskdcpt.degradations.compression import Jpeg, WebP
 from maskdcpt.degradations.haze import Haze
 from maskdcpt.degradations.low_light import LowLight
 from maskdcpt.degradations.mixture import Mixture
+from maskdcpt.degradations.moire import Moire
+from maskdcpt.degradations.mosaic import Mosaic
 from maskdcpt.degradations.motion_blur import MotionBlur
 from maskdcpt.degradations.noise import (
     GaussianNoise,
@@ -33,9 +36,12 @@ __all__ = [
     "GreyPoissonNoise",
     "GreySaltPepperNoise",
     "Haze",
+    "Jpeg",
     "Level",
     "LowLight",
     "Mixture",
+    "Moire",
+    "Mosaic",
     "MotionBlur",
     "PoissonNoise",
     "RainStreak",
@@ -44,6 +50,7 @@ __all__ = [
     "SensorNoise",
     "Snow",
     "StreakDrop",
+    "WebP",
     "apply",
     "from_dict",
     "to_dict",

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from maskdcpt.degradations.base import Level
+from maskdcpt.degradations.compression import Jpeg, WebP
 from maskdcpt.degradations.haze import Haze
 from maskdcpt.degradations.low_light import LowLight
+from maskdcpt.degradations.moire import Moire
+from maskdcpt.degradations.mosaic import PHASES, Mosaic
 from maskdcpt.degradations.motion_blur import MotionBlur
 from maskdcpt.degradations.noise import (
     GaussianNoise,
@@ -52,6 +55,13 @@ CATALOGUE = Catalogue(
         levels=tuple(MotionBlur(length) for length in range(5, 34, 4)),
     ),
     Degradation(
+        name="jpeg",
+        label=5,
+        title="JPEG compression",
+        levels=tuple(Jpeg(quality) for quality in range(95, 9, -5)),
+        held_out=tuple(WebP(quality) for quality in (80, 50, 30, 10)),
+    ),
+    Degradation(
         name="haze",
         label=6,
         title="Haze",
@@ -86,10 +96,23 @@ CATALOGUE = Catalogue(
         levels=tuple(Snow(size, density) for size in ("small", "medium", "large") for density in (20, 50, 110)),
     ),
     Degradation(
+        name="mosaic",
+        label=11,
+        title="Mosaic",
+        levels=tuple(Mosaic(phase, "edge_aware") for phase in PHASES),
+        held_out=tuple(Mosaic(phase, "bilinear") for phase in PHASES),
+    ),
+    Degradation(
         name="low_light",
         label=12,
         title="Low light",
         levels=tuple(LowLight(gamma) for gamma in (1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5)),
+    ),
+    Degradation(
+        name="moire",
+        label=13,
+        title="Moire",
+        levels=tuple(Moire(period) for period in (64, 42, 26, 16, 10, 6)),
     ),
 )
 """The types, in the order of the rows of the UIR-2.5M table of the MaskDCPT paper."""
