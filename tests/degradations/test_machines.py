@@ -22,10 +22,10 @@ LEVELS = {
 FLOAT_MATH = {"motion_blur", "haze", "low_light"}
 """Kinds that are not exact from one processor to another.
 
-Single-precision exponentials and powers (``np.exp`` in haze, ``cv2.pow`` behind the sRGB curves) and a bicubic
-``cv2.resize`` (haze) end in other last bits where NumPy or OpenCV choose other code, as do the sines in double
-precision of a camera's path. Measured over all levels at 256 x 256, up to 3 values in 100 000 were then rounded to the
-neighbouring one of the 256 levels, and none further.
+Some operations in single precision end in other last bits where NumPy or OpenCV choose other code: ``cv2.pow`` in the
+sRGB curves of motion blur and low light, the product of two complex spectra in motion blur, ``np.exp`` and a bicubic
+``cv2.resize`` in haze. Measured over all levels, up to 3 values in 100 000 were then rounded to
+the neighbouring one of the 256 levels, and none further.
 """
 
 
