@@ -104,8 +104,7 @@ class Backbone(nn.Module, HubModel, ABC):
         height, width = x.shape[-2:]
         if mask is None:
             return -(-height // self.stride) * self.stride, -(-width // self.stride) * self.stride
-        if mask.visible.shape[0] != x.shape[0]:
-            raise UserError(f"a mask for {mask.visible.shape[0]} images does not fit a batch of {x.shape[0]}")
+        mask.require_batch(x)
         patch = mask.patch_size((height, width), self.stride)
         return mask.grid[0] * patch, mask.grid[1] * patch
 

@@ -105,7 +105,16 @@ class VisibleMask:
         """Checks that the mask lies over feature maps (N, C, H, W).
 
         Raises:
-            UserError: If it is for another number of images or on another device, or its grid does not divide them.
+            UserError: As ``require_batch``, or if its grid does not divide them.
+        """
+        self.require_batch(x)
+        self.at((x.shape[-2], x.shape[-1]))
+
+    def require_batch(self, x: Tensor) -> None:
+        """Checks that the mask goes with a batch (N, C, H, W), whatever its height and width.
+
+        Raises:
+            UserError: If it is for another number of images or on another device.
         """
         if len(self.visible) != len(x):
             raise UserError(f"a mask for {len(self.visible)} images does not fit a batch of {len(x)}")
@@ -113,7 +122,6 @@ class VisibleMask:
             raise UserError(
                 f"a mask on {self.visible.device} does not fit images on {x.device}; move it with mask.to()"
             )
-        self.at((x.shape[-2], x.shape[-1]))
 
     def at(self, size: tuple[int, int]) -> Tensor:
         """The mask at the resolution of a feature map, bool (N, 1, H, W).
