@@ -95,9 +95,10 @@ class VisibleMask:
         pixels = max(-(-extent // cells) for extent, cells in zip(size, self.grid, strict=True))
         patch = -(-pixels // stride) * stride
         if any((cells - 1) * patch >= extent for extent, cells in zip(size, self.grid, strict=True)):
+            fitting = "x".join(str(-(-extent // patch)) for extent in size)
             raise UserError(
-                f"a mask of {self.grid[0]}x{self.grid[1]} patches over {size[0]}x{size[1]} pixels means patches of "
-                f"about {pixels} px; this network has stride {stride}, so patches must be a multiple of {stride} px"
+                f"a mask of {self.grid[0]}x{self.grid[1]} patches does not fit {size[0]}x{size[1]} pixels: patches are "
+                f"square, their side a multiple of the network's stride {stride}; patches of {patch} px need {fitting}"
             )
         return patch
 
@@ -134,6 +135,6 @@ class VisibleMask:
             rows, columns = (extent // cells for extent, cells in zip(key, self.grid, strict=True))
             if (rows * self.grid[0], columns * self.grid[1]) != key:
                 raise UserError(f"a mask of {self.grid[0]}x{self.grid[1]} patches does not divide a {key} map")
-            grown = self.visible.repeat_interleave(rows, -2).repeat_interleave(columns, -1)
-            self._resized[key] = grown
+            with torch.inference_mode(False):  # what is kept may serve a training step next
+                self._resized[key] = self.visible.repeat_interleave(rows, -2).repeat_interleave(columns, -1)
         return self._resized[key]
