@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from maskdcpt.errors import UserError
 
 TEMPORARY = ".writing-"
 """What the names of unfinished files and folders begin with."""
@@ -26,14 +30,33 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
         os.fsync(file.fileno())
 
 
-def append_text(path: Path, text: str) -> None:
-    """Adds text to the end of a file, made where missing.
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file of JSON lines, none where it is missing.
+
+    A last line that an interruption cut off is left out.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def append_row(path: Path, row: dict[str, Any]) -> None:
+    """Adds an object to a file of JSON lines, made where missing.
 
     Raises:
         OSError: If the disk is full or the file cannot be written.
     """
     with _naming(path), path.open("a", encoding="utf-8") as file:
-        file.write(text)
+        file.write(f"{json.dumps(row)}\n")
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Writes a file of JSON lines, whole or not at all.
+
+    Raises:
+        OSError: If the disk is full or the file cannot be written.
+    """
+    with atomic_file(path) as temporary:
+        write_bytes(temporary, "".join(f"{json.dumps(row)}\n" for row in rows).encode())
 
 
 @contextmanager
@@ -80,14 +103,21 @@ def remove_unfinished(folder: Path) -> None:
 
 
 @contextmanager
-def sole_owner(path: Path) -> Iterator[None]:
+def sole_owner(path: Path, doing: str) -> Iterator[None]:
     """Holds a lock file that goes with the process, however that ends, and that child processes do not inherit.
 
+    Args:
+        path: The file; it guards its folder.
+        doing: What is being done to the folder, as in "another process is training in this folder".
+
     Raises:
-        BlockingIOError: If another process holds it.
+        UserError: If another process holds it.
     """
     with path.open("a") as file:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{path.parent}: another process is {doing} this folder") from None
         yield
 
 

@@ -11,6 +11,13 @@ from maskdcpt.degradations.parameters import parameter, parameter_of
 from maskdcpt.errors import UserError
 
 each_entry = pytest.mark.parametrize("entry", CATALOGUE, ids=CATALOGUE.names)
+KINDS = [entry.only(kind) for entry in CATALOGUE for kind in entry.kinds if entry.only(kind).levels]
+each_kind = pytest.mark.parametrize("entry", KINDS, ids=[entry.name for entry in KINDS])
+
+
+NO_STRENGTH = {"mosaic", "moire"}
+"""Types whose levels are different, but about equally strong: a Bayer pattern begins in one of four ways, and the bands
+of moire are wide or narrow, but not deep or shallow."""
 
 
 def psnr(image, reference):
@@ -19,11 +26,18 @@ def psnr(image, reference):
 
 def test_names_labels_and_numbers_of_levels():
     assert {entry.name: (entry.label, len(entry.levels)) for entry in CATALOGUE} == {
-        "noise": (0, 10),
+        "noise": (0, 33),
+        "sensor_noise": (1, 8),
         "motion_blur": (2, 8),
+        "jpeg": (5, 18),
         "haze": (6, 35),
         "rain_streak": (7, 12),
+        "raindrop": (8, 6),
+        "streak_drop": (9, 6),
+        "snow": (10, 9),
+        "mosaic": (11, 4),
         "low_light": (12, 8),
+        "moire": (13, 6),
     }
 
 
@@ -33,10 +47,18 @@ def test_levels_are_the_grids_of_the_data_set():
         return [sorted({getattr(level, field.name) for level in levels}) for field in fields(levels[0])]
 
     assert grid("gaussian_noise") == [[5, 10, 15, 20, 25, 30, 35, 40, 45, 50]]
+    assert grid("grey_gaussian_noise") == [[10, 20, 30, 40, 50]]
+    assert grid("poisson_noise") == [[0.5, 1, 1.5, 2, 2.5, 3]]
+    assert grid("grey_poisson_noise") == [[1, 2, 3]]
+    assert grid("salt_pepper_noise") == [[1, 2, 5, 10, 15, 20]]
+    assert grid("grey_salt_pepper_noise") == [[2, 10, 20]]
+    assert grid("sensor_noise") == [[1, 2, 4, 8, 16, 32, 64, 128]]
     assert grid("motion_blur") == [[5, 9, 13, 17, 21, 25, 29, 33]]
+    assert grid("jpeg") == [list(range(10, 96, 5))]
     assert grid("haze") == [[0.04, 0.06, 0.08, 0.1, 0.12, 0.16, 0.2], [0.8, 0.85, 0.9, 0.95, 1]]
     assert [len(values) for values in grid("rain_streak")] == [3, 4]
     assert grid("low_light") == [[1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5]]
+    assert grid("moire") == [[6, 10, 16, 26, 42, 64]]
 
 
 def test_no_two_entries_or_levels_are_alike():
@@ -81,9 +103,9 @@ def test_the_catalogue_cannot_be_changed():
 
 
 def test_a_level_knows_its_type_also_off_the_grid():
-    assert CATALOGUE.type_of(Haze(0.0123, 0.5)).label == 6
+    assert CATALOGUE.types_of(Haze(0.0123, 0.5)) == (CATALOGUE["haze"],)
     with pytest.raises(UserError, match="belongs to no degradation"):
-        Catalogue(CATALOGUE["haze"]).type_of(GaussianNoise(3))
+        Catalogue(CATALOGUE["haze"]).types_of(GaussianNoise(3))
 
 
 @dataclass(frozen=True)
@@ -110,7 +132,7 @@ POSTERISE = Degradation(
 def test_a_new_type_is_one_class_and_one_entry(photos):
     catalogue = Catalogue(*CATALOGUE, POSTERISE)
     level = catalogue["posterise"].levels[-1]
-    assert catalogue.type_of(level).label == 19
+    assert catalogue.types_of(level) == (POSTERISE,)
     assert catalogue.from_dict(json.loads(json.dumps(to_dict(level)))) == level
     assert to_dict(level) == {"type": "posterise", "bits": 2}
     assert len(apply(photos[0], level).unique()) <= 4
@@ -145,19 +167,35 @@ def scores(photos):
     }
 
 
-@each_entry
+TWO_VALUES = {("raindrop", "radius"), ("streak_drop", "count")}
+"""Parameters of which the grid has two values, which show the direction but not that it goes on."""
+
+
+@each_kind
 def test_a_stronger_level_has_a_lower_psnr(entry, scores):
+    if entry.name in NO_STRENGTH:
+        assert np.ptp([scores[level] for level in entry.levels]) < 3
+        return
     for field in fields(entry.levels[0]):
-        values = sorted({getattr(level, field.name) for level in entry.levels})
+        # In the order of the catalogue, which is weak to strong, for words too.
+        values = list(dict.fromkeys(getattr(level, field.name) for level in entry.levels))
         means = [np.mean([scores[lv] for lv in entry.levels if getattr(lv, field.name) == value]) for value in values]
-        assert len(means) > 2
+        assert len(means) == 2 if (entry.name, field.name) in TWO_VALUES else len(means) > 2
         assert np.all(np.diff(means) < 0), (field.name, means)
+
+
+# A camera at its base ISO is nearly clean, and photos of one are what the classifier has to tell from the rest.
+LIGHTER = {"sensor_noise": 42, "jpeg": 40}
+"""Types whose weakest level is hardly to be seen: base ISO, and files of quality 95."""
 
 
 @each_entry
 def test_levels_span_a_useful_range(entry, scores):
     weakest, strongest = (pick(scores[level] for level in entry.levels) for pick in (max, min))
-    assert 15 < weakest < 36
+    if entry.name in NO_STRENGTH:
+        assert 15 < strongest <= weakest < 32
+        return
+    assert 15 < weakest < LIGHTER.get(entry.name, 36)
     assert 6 < strongest < 25
     assert weakest - strongest > 5
 

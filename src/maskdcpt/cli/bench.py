@@ -1,8 +1,9 @@
-"""``maskdcpt bench``: what the networks cost on this machine."""
+"""``maskdcpt bench``: what networks and degradations cost on this machine."""
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -11,25 +12,33 @@ import tyro
 
 from maskdcpt import __version__
 from maskdcpt.backbones.presets import FAMILIES
-from maskdcpt.benchmarks import FULL, QUICK, bench_backbones
+from maskdcpt.benchmarks import (
+    FULL,
+    FULL_DEGRADATIONS,
+    QUICK,
+    QUICK_DEGRADATIONS,
+    bench_backbones,
+    bench_degradations,
+)
 from maskdcpt.cli.arguments import parse
+from maskdcpt.degradations import CATALOGUE
 from maskdcpt.devices import find_device
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Measures what the networks cost on this machine, and prints tables in Markdown."""
+    """Measures what networks or degradations cost on this machine, and prints tables in Markdown."""
 
-    subject: tyro.conf.Positional[Annotated[Literal["backbones"], tyro.conf.arg(metavar="SUBJECT")]]
-    """What is measured: backbones."""
-    names: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = tuple(FAMILIES)
-    """Networks."""
+    subject: tyro.conf.Positional[Annotated[Literal["backbones", "degradations"], tyro.conf.arg(metavar="SUBJECT")]]
+    """What is measured: backbones or degradations."""
+    names: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = ()
+    """Networks, or types of degradation; all without it."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Smaller images and no large one, within five minutes on two cores."""
+    """Less of it: smaller images and no large one, within five minutes on two cores; no race of data workers."""
     compiled: tyro.conf.FlagCreatePairsOff[bool] = False
     """Measures compiled networks as well; compiling takes a C++ compiler and minutes for each."""
     device: str = "auto"
-    """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
+    """For networks cpu, cuda or mps; auto is CUDA where present, else the CPU."""
 
 
 NOTES = """\
@@ -42,13 +51,19 @@ multiplies it no faster than float32; compiled: with --compiled alone)."""
 def run(argv: list[str]) -> int:
     """Runs the command; returns its exit code."""
     options = parse(Options, argv, prog="maskdcpt bench")
+    if options.subject == "degradations":
+        plan = QUICK_DEGRADATIONS if options.quick else FULL_DEGRADATIONS
+        return _print(bench_degradations(options.names or CATALOGUE.names, plan), torch.device("cpu"))
     device = find_device(options.device)
-    plan = (QUICK if options.quick else FULL)._replace(compiled=options.compiled)
+    size = (QUICK if options.quick else FULL)._replace(compiled=options.compiled)
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # float32 means float32
-    lines = bench_backbones(options.names, plan, device)
+    return _print(bench_backbones(options.names or tuple(FAMILIES), size, device), device, NOTES)
+
+
+def _print(lines: Iterator[str], device: torch.device, notes: str = "") -> int:
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     print(f"maskdcpt {__version__}, torch {torch.__version__}, {device}: {where}, {torch.get_num_threads()} threads.")
-    print(f"\n{NOTES}\n", flush=True)
+    print("", *([notes, ""] if notes else []), sep="\n", flush=True)
     for line in lines:
         print(line, flush=True)
     return 0

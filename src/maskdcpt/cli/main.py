@@ -32,12 +32,14 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "demo": Command("maskdcpt.cli.demo", "pre-train, fine-tune, compare and restore on embedded images"),
+    "degrade": Command("maskdcpt.cli.degrade", "damage images in known ways, or list and show the ways"),
     "pretrain": Command("maskdcpt.cli.pretrain", "pre-train a network by masked degradation classification"),
     "finetune": Command("maskdcpt.cli.finetune", "train a network to restore, pre-trained or not"),
     "evaluate": Command("maskdcpt.cli.evaluate", "measure weights under a fixed protocol"),
     "restore": Command("maskdcpt.cli.restore", "restore an image or a folder of images"),
     "classify": Command("maskdcpt.cli.classify", "name what has damaged an image or a folder of images"),
-    "bench": Command("maskdcpt.cli.bench", "measure what the networks cost on this machine"),
+    "realism": Command("maskdcpt.cli.realism", "compare synthetic damage with real damaged photos"),
+    "bench": Command("maskdcpt.cli.bench", "measure what networks and degradations cost on this machine"),
 }
 
 

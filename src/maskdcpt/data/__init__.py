@@ -2,6 +2,7 @@
 
 from maskdcpt.data.config import DataConfig
 from maskdcpt.data.crops import Batch, DegradedCrops
+from maskdcpt.data.degrade import Version, degrade_files
 from maskdcpt.data.loader import training_batches, training_images
 from maskdcpt.data.samples import sample_photo
 from maskdcpt.data.sources import CachedImages, CentralCrops, CleanImages, EmbeddedImages, FolderImages, central_crop
@@ -15,7 +16,9 @@ __all__ = [
     "DegradedCrops",
     "EmbeddedImages",
     "FolderImages",
+    "Version",
     "central_crop",
+    "degrade_files",
     "sample_photo",
     "training_batches",
     "training_images",

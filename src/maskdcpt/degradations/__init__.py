@@ -3,12 +3,26 @@
 from maskdcpt.degradations.base import Level, apply, to_dict
 from maskdcpt.degradations.catalogue import CATALOGUE, from_dict
 from maskdcpt.degradations.chain import Chain, Composite
+from maskdcpt.degradations.compression import Jpeg, WebP
 from maskdcpt.degradations.haze import Haze
 from maskdcpt.degradations.low_light import LowLight
 from maskdcpt.degradations.mixture import Mixture
+from maskdcpt.degradations.moire import Moire
+from maskdcpt.degradations.mosaic import Mosaic
 from maskdcpt.degradations.motion_blur import MotionBlur
-from maskdcpt.degradations.noise import GaussianNoise
+from maskdcpt.degradations.noise import (
+    GaussianNoise,
+    GreyGaussianNoise,
+    GreyPoissonNoise,
+    GreySaltPepperNoise,
+    PoissonNoise,
+    SaltPepperNoise,
+)
 from maskdcpt.degradations.rain import RainStreak
+from maskdcpt.degradations.raindrop import Raindrop
+from maskdcpt.degradations.sensor import SensorNoise
+from maskdcpt.degradations.snow import Snow
+from maskdcpt.degradations.streak_drop import StreakDrop
 from maskdcpt.degradations.types import Catalogue, Degradation
 
 __all__ = [
@@ -18,12 +32,25 @@ __all__ = [
     "Composite",
     "Degradation",
     "GaussianNoise",
+    "GreyGaussianNoise",
+    "GreyPoissonNoise",
+    "GreySaltPepperNoise",
     "Haze",
+    "Jpeg",
     "Level",
     "LowLight",
     "Mixture",
+    "Moire",
+    "Mosaic",
     "MotionBlur",
+    "PoissonNoise",
     "RainStreak",
+    "Raindrop",
+    "SaltPepperNoise",
+    "SensorNoise",
+    "Snow",
+    "StreakDrop",
+    "WebP",
     "apply",
     "from_dict",
     "to_dict",

@@ -56,8 +56,8 @@ class Level(ABC):
         Returns:
             A new image of the same shape, clipped to [0, 1].
         """
-        degraded = self.degrade(np.ascontiguousarray(image.numpy()), rng)
-        return torch.from_numpy(np.clip(degraded, 0.0, 1.0))
+        # In place: what degrade returns belongs to nobody else, and fresh memory costs more than clipping.
+        return torch.from_numpy(self.degrade(np.ascontiguousarray(image.numpy()), rng)).clamp_(0, 1)
 
     @abstractmethod
     def degrade(self, image: Pixels, rng: Generator) -> Pixels:

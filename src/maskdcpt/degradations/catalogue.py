@@ -6,11 +6,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from maskdcpt.degradations.base import Level
+from maskdcpt.degradations.compression import Jpeg, WebP
 from maskdcpt.degradations.haze import Haze
 from maskdcpt.degradations.low_light import LowLight
+from maskdcpt.degradations.moire import Moire
+from maskdcpt.degradations.mosaic import PHASES, Mosaic
 from maskdcpt.degradations.motion_blur import MotionBlur
-from maskdcpt.degradations.noise import GaussianNoise
+from maskdcpt.degradations.noise import (
+    GaussianNoise,
+    GreyGaussianNoise,
+    GreyPoissonNoise,
+    GreySaltPepperNoise,
+    PoissonNoise,
+    SaltPepperNoise,
+)
 from maskdcpt.degradations.rain import RainStreak
+from maskdcpt.degradations.raindrop import Raindrop
+from maskdcpt.degradations.sensor import SensorNoise
+from maskdcpt.degradations.snow import Snow
+from maskdcpt.degradations.streak_drop import StreakDrop
 from maskdcpt.degradations.types import Catalogue, Degradation
 
 CATALOGUE = Catalogue(
@@ -18,14 +32,34 @@ CATALOGUE = Catalogue(
         name="noise",
         label=0,
         title="Noise",
-        levels=(*(GaussianNoise(sigma) for sigma in range(5, 51, 5)),),
+        levels=(
+            *(GaussianNoise(sigma) for sigma in range(5, 51, 5)),
+            *(GreyGaussianNoise(sigma) for sigma in (10, 20, 30, 40, 50)),
+            *(PoissonNoise(scale) for scale in (0.5, 1, 1.5, 2, 2.5, 3)),
+            *(GreyPoissonNoise(scale) for scale in (1, 2, 3)),
+            *(SaltPepperNoise(density) for density in (1, 2, 5, 10, 15, 20)),
+            *(GreySaltPepperNoise(density) for density in (2, 10, 20)),
+        ),
         held_out=(GaussianNoise(60), GaussianNoise(75)),
+    ),
+    Degradation(
+        name="sensor_noise",
+        label=1,
+        title="Sensor noise",
+        levels=tuple(SensorNoise(2**stop) for stop in range(8)),
     ),
     Degradation(
         name="motion_blur",
         label=2,
         title="Motion blur",
         levels=tuple(MotionBlur(length) for length in range(5, 34, 4)),
+    ),
+    Degradation(
+        name="jpeg",
+        label=5,
+        title="JPEG compression",
+        levels=tuple(Jpeg(quality) for quality in range(95, 9, -5)),
+        held_out=tuple(WebP(quality) for quality in (80, 50, 30, 10)),
     ),
     Degradation(
         name="haze",
@@ -44,10 +78,41 @@ CATALOGUE = Catalogue(
         levels=tuple(RainStreak(density, length) for density in (15, 35, 80) for length in (16, 24, 36, 52)),
     ),
     Degradation(
+        name="raindrop",
+        label=8,
+        title="Raindrops on glass",
+        levels=tuple(Raindrop(count, radius) for count in (10, 25, 50) for radius in (8, 14)),
+    ),
+    Degradation(
+        name="streak_drop",
+        label=9,
+        title="Rain streaks and drops",
+        levels=tuple(StreakDrop(density, count) for density in (15, 35, 80) for count in (12, 30)),
+    ),
+    Degradation(
+        name="snow",
+        label=10,
+        title="Snow",
+        levels=tuple(Snow(size, density) for size in ("small", "medium", "large") for density in (20, 50, 110)),
+    ),
+    Degradation(
+        name="mosaic",
+        label=11,
+        title="Mosaic",
+        levels=tuple(Mosaic(phase, "edge_aware") for phase in PHASES),
+        held_out=tuple(Mosaic(phase, "bilinear") for phase in PHASES),
+    ),
+    Degradation(
         name="low_light",
         label=12,
         title="Low light",
         levels=tuple(LowLight(gamma) for gamma in (1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5)),
+    ),
+    Degradation(
+        name="moire",
+        label=13,
+        title="Moire",
+        levels=tuple(Moire(period) for period in (64, 42, 26, 16, 10, 6)),
     ),
 )
 """The types, in the order of the rows of the UIR-2.5M table of the MaskDCPT paper."""

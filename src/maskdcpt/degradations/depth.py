@@ -33,4 +33,4 @@ def synthesise_depth(height: int, width: int, rng: Generator) -> Pixels:
     nearness = 1 / far + (1 / near - 1 / far) * plane
     hills = rng.normal(0, 0.15, size=(5, 5)).astype(np.float32)
     relief = cv2.resize(hills, (width, height), interpolation=cv2.INTER_CUBIC).reshape(height, width)
-    return (np.exp(relief) / nearness).astype(np.float32)
+    return np.divide(np.exp(relief, out=relief), nearness, dtype=np.float32)

@@ -46,5 +46,6 @@ def scatter(image: Pixels, depth: Pixels, beta: float, airlight: float) -> Pixel
         airlight: A, in [0, 1].
     """
     transmission = np.exp(-beta * depth)
-    hazy: Pixels = image * transmission + airlight * (1 - transmission)
+    hazy: Pixels = image * transmission
+    hazy += airlight * (1 - transmission)
     return hazy

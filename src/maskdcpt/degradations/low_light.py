@@ -41,11 +41,31 @@ class LowLight(Level):
 
     def degrade(self, image: Pixels, rng: Generator) -> Pixels:
         """Darkens, tints and adds the sensor's noise."""
-        exposure = 2 ** ((1 - self.gamma) / 6) * rng.uniform(0.9, 1.0)
-        illumination = image.max(axis=0)
-        dark = image * (exposure * power(illumination, self.gamma - 1))
-        balance = np.exp(rng.normal(0, 0.08, size=(3, 1, 1)))
-        light = to_linear(dark) * (balance / balance.max()).astype(np.float32)
-        gain = 2 ** (self.gamma - 1)
-        deviation = np.sqrt(gain * SHOT_VARIANCE * light + (gain * READ_DEVIATION) ** 2)
-        return to_encoded(light + deviation * rng.standard_normal(image.shape, dtype=np.float32))
+        light = darken(image, self.gamma, rng)
+        return to_encoded(add_sensor_noise(light, 2 ** (self.gamma - 1), rng))
+
+
+def darken(image: Pixels, gamma: float, rng: Generator) -> Pixels:
+    """The little light that reaches the sensor from a scene, through slightly wrong white balance.
+
+    Args:
+        image: The scene well lit, encoded, (3, H, W).
+        gamma: As for ``LowLight``.
+        rng: Draws exposure and white balance.
+
+    Returns:
+        Linear light, (3, H, W).
+    """
+    exposure = 2 ** ((1 - gamma) / 6) * rng.uniform(0.9, 1.0)
+    illumination = image.max(axis=0)
+    dark = image * (exposure * power(illumination, gamma - 1))
+    balance = np.exp(rng.normal(0, 0.08, size=(3, 1, 1)))
+    light: Pixels = to_linear(dark) * (balance / balance.max()).astype(np.float32)
+    return light
+
+
+def add_sensor_noise(light: Pixels, gain: float, rng: Generator) -> Pixels:
+    """Adds photon and read noise at a gain, in linear light (3, H, W)."""
+    deviation = np.sqrt(gain * SHOT_VARIANCE * light + (gain * READ_DEVIATION) ** 2)
+    noisy: Pixels = light + deviation * rng.standard_normal(light.shape, dtype=np.float32)
+    return noisy

@@ -114,15 +114,17 @@ class Catalogue:
     def __repr__(self) -> str:
         return f"Catalogue({', '.join(self.names)})"
 
-    def type_of(self, level: Level) -> Degradation:
-        """The entry that a level belongs to, also for parameters off its training grid.
+    def types_of(self, level: Level) -> tuple[Degradation, ...]:
+        """The type that a level belongs to, also for parameters off its training grid; of a chain those of its steps.
 
         Raises:
             UserError: If no entry has levels of that class.
         """
+        if isinstance(level, Chain):
+            return tuple(dict.fromkeys(entry for step in level.steps for entry in self.types_of(step)))
         for entry in self._entries:
             if type(level) in entry.kinds:
-                return entry
+                return (entry,)
         raise UserError(f"{level!r} belongs to no degradation of the catalogue; known: {', '.join(self.names)}")
 
     def draw(self, rng: Generator, names: Sequence[str] | None = None) -> Level:

@@ -1,5 +1,6 @@
 """Pictures on disk and in memory, and the one form they have inside: RGB (3, H, W), float32 in [0, 1]."""
 
+from maskdcpt.images.batch import BatchReport, pair_files, refuse_existing, work_through
 from maskdcpt.images.decode import Picture
 from maskdcpt.images.discover import list_images
 from maskdcpt.images.forms import ImageT, from_tensor, to_pil, to_tensor
@@ -7,13 +8,17 @@ from maskdcpt.images.io import FORMATS, format_of, read_image, write_image
 
 __all__ = [
     "FORMATS",
+    "BatchReport",
     "ImageT",
     "Picture",
     "format_of",
     "from_tensor",
     "list_images",
+    "pair_files",
     "read_image",
+    "refuse_existing",
     "to_pil",
     "to_tensor",
+    "work_through",
     "write_image",
 ]

@@ -1,6 +1,6 @@
 """Using trained weights: restoring images and naming what damaged them."""
 
-from maskdcpt.inference.batch import BatchReport, restore_files
+from maskdcpt.inference.batch import restore_files
 from maskdcpt.inference.restorer import Restorer
 
-__all__ = ["BatchReport", "Restorer", "restore_files"]
+__all__ = ["Restorer", "restore_files"]

@@ -1,7 +1,21 @@
 """Pages that show what happened: one self-contained HTML file each, readable on a phone, without scripts."""
 
+from maskdcpt.reports.gallery import write_gallery
 from maskdcpt.reports.page import Picture, Strip, picture, write_page
 from maskdcpt.reports.plots import Curve, plot
+from maskdcpt.reports.realism import RealismReport, write_realism
 from maskdcpt.reports.run import run_curves, write_run_report
 
-__all__ = ["Curve", "Picture", "Strip", "picture", "plot", "run_curves", "write_page", "write_run_report"]
+__all__ = [
+    "Curve",
+    "Picture",
+    "RealismReport",
+    "Strip",
+    "picture",
+    "plot",
+    "run_curves",
+    "write_gallery",
+    "write_page",
+    "write_realism",
+    "write_run_report",
+]

@@ -6,7 +6,7 @@ import json
 import platform
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,15 @@ import torch
 import maskdcpt
 from maskdcpt.config import read_toml, to_dict, to_toml
 from maskdcpt.errors import UserError
-from maskdcpt.files import TEMPORARY, atomic_file, remove_unfinished, sole_owner, write_bytes
+from maskdcpt.files import (
+    TEMPORARY,
+    atomic_file,
+    read_rows,
+    remove_unfinished,
+    sole_owner,
+    write_bytes,
+    write_rows,
+)
 from maskdcpt.training.config import FinetuneConfig, PretrainConfig
 
 CONFIG = "config.toml"
@@ -48,11 +56,7 @@ def open_run(folder: Path, config: PretrainConfig | FinetuneConfig, images: Sequ
     if folder.is_dir() and not (folder / CONFIG).is_file() and _strangers(folder):
         raise UserError(f"{folder}: not empty and not a run; name a new folder or one that holds a run")
     folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(sole_owner(folder / LOCK))
-        except BlockingIOError:
-            raise UserError(f"{folder}: another process is training in this folder") from None
+    with sole_owner(folder / LOCK, "training in"):
         remove_unfinished(folder)
         if (folder / CONFIG).is_file():
             _require_same_settings(folder, to_dict(config))
@@ -82,15 +86,13 @@ def environment() -> dict[str, Any]:
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """The rows of ``metrics.jsonl``; a last line that an interruption cut off is left out."""
-    path = folder / METRICS
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    return read_rows(folder / METRICS)
 
 
 def drop_metrics_after(folder: Path, step: int) -> None:
     """Forgets the rows of steps that a resumed run is going to repeat."""
     rows = [row for row in read_metrics(folder) if row["step"] <= step]
-    _write_text(folder / METRICS, "".join(f"{json.dumps(row)}\n" for row in rows))
+    write_rows(folder / METRICS, rows)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -6,7 +6,6 @@ optimiser, schedule, running mean of the weights, log, progress, checkpoints and
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -21,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from maskdcpt.devices import find_device, move
 from maskdcpt.errors import UserError
-from maskdcpt.files import append_text
+from maskdcpt.files import append_row
 from maskdcpt.pretraining import PretrainingModel, RestorationModel
 from maskdcpt.progress import progress_bar
 from maskdcpt.training.checkpoint import checkpoints, load_state, save_checkpoint
@@ -124,7 +123,7 @@ class Trainer(Generic[Model]):
         self._sums.clear()
         rate = self._optimizer.param_groups[0]["lr"]
         row = {"step": self.step, "seconds": round(self.seconds, 3), "lr": rate, **means}
-        append_text(self.run / METRICS, f"{json.dumps(row)}\n")
+        append_row(self.run / METRICS, row)
         for name, value in row.items():
             if name != "step":
                 self._writer.add_scalar(name, value, self.step)

@@ -1,0 +1,125 @@
+"""The speed of every kind of degradation, where its time goes, and what a second worker of the data loader brings."""
+
+from __future__ import annotations
+
+import cProfile
+import math
+import pstats
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import cv2
+import torch
+from torch import Tensor
+
+from maskdcpt.benchmarks.table import line
+from maskdcpt.data import CleanImages, DataConfig, EmbeddedImages, central_crop, sample_photo, training_batches
+from maskdcpt.degradations import CATALOGUE, Degradation, Level, apply
+from maskdcpt.progress import progress_bar
+
+SIDE = 256
+"""Side of the images in pixels."""
+
+
+class DegradationPlan(NamedTuple):
+    """How much is measured."""
+
+    rounds: int
+    """How often each level is applied; the fastest counts."""
+    batches: int
+    """Batches that the data loader makes in each race of workers; 0 for no race."""
+
+
+FULL_DEGRADATIONS = DegradationPlan(rounds=5, batches=60)
+QUICK_DEGRADATIONS = DegradationPlan(rounds=2, batches=0)
+
+
+def bench_degradations(names: Sequence[str], plan: DegradationPlan) -> Iterator[str]:
+    """Measures degradations on one core, and tells the tables as lines of Markdown.
+
+    Args:
+        names: Types or kinds of level.
+        plan: How much is measured.
+
+    Raises:
+        UserError: If a name is unknown.
+    """
+    entries = [CATALOGUE[name] for name in names]
+    return _lines(entries, plan)  # apart, so that errors above come at once and not with the first line
+
+
+def _lines(entries: Sequence[Degradation], plan: DegradationPlan) -> Iterator[str]:
+    yield from (f"Images of {SIDE} x {SIDE} pixels a second on one core, and the shares of what takes longest:", "")
+    yield from (line(("type", "kind", "images/s", "shares")), line(("---", "---", "---:", "---")))
+    photo = central_crop(sample_photo("astronaut"), SIDE)
+    rates: list[float] = []
+    kinds = [entry.only(kind) for entry in entries for kind in entry.kinds]
+    types = {kind.type_name: entry.name for entry in entries for kind in entry.kinds}
+    threads = cv2.getNumThreads(), torch.get_num_threads()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    try:
+        with progress_bar(total=len(kinds), title="bench", unit="kind") as bar:
+            for kind in kinds:
+                levels = (*kind.levels, *kind.held_out)
+                seconds = [_fastest(photo, level, plan.rounds) for level in levels]
+                rates.append(len(levels) / sum(seconds))
+                yield line((types[kind.name], kind.name, f"{rates[-1]:.0f}", _shares(photo, levels)))
+                bar.update()
+    finally:
+        cv2.setNumThreads(threads[0])
+        torch.set_num_threads(threads[1])
+    mean = math.exp(sum(map(math.log, rates)) / len(rates))
+    yield from ("", f"Geometric mean {mean:.0f} images/s, slowest {min(rates):.0f} images/s.", "")
+    if plan.batches:
+        names = tuple(entry.name for entry in entries if entry.levels)
+        one, two = (_loader_rate(names, workers, plan.batches) for workers in (1, 2))
+        yield f"The data loader makes {one:.0f} crops a second with one worker, {two / one:.2f} times as many with two."
+
+
+def _fastest(photo: Tensor, level: Level, rounds: int) -> float:
+    times = []
+    for seed in range(rounds):
+        start = time.perf_counter()
+        apply(photo, level, seed)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def _shares(photo: Tensor, levels: Sequence[Level], shown: int = 3) -> str:
+    # Time spent in each function itself; arithmetic on arrays counts for the function that it stands in.
+    profile = cProfile.Profile()
+    profile.enable()
+    for seed, level in enumerate(levels):
+        apply(photo, level, seed)
+    profile.disable()
+    times: dict[str, float] = {}
+    for (_, _, name), (_, _, own, _, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
+        short = _short(name)
+        times[short] = times.get(short, 0.0) + own
+    total = sum(times.values())
+    longest = sorted(times.items(), key=lambda item: -item[1])[:shown]
+    return ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in longest)
+
+
+def _short(name: str) -> str:
+    # Functions in C are called "<method 'poisson' of 'numpy.random._generator.Generator' objects>" and the like.
+    if name.startswith("<method '"):
+        return name.split("'")[1]
+    return name.removeprefix("<built-in method ").strip("<>").rpartition(".")[2].strip("<>")
+
+
+def _loader_rate(names: tuple[str, ...], workers: int, batches: int, batch: int = 16, crop: int = 128) -> float:
+    # Crops a second in the long run: starting workers and filling their queues does not count.
+    images: CleanImages = EmbeddedImages("train", generated=0)
+    config = DataConfig(types=names, crop=crop, workers=workers)
+    warm = 8 * workers
+    stream = training_batches(images, config, batch=batch, steps=range(warm + batches + 4 * workers), seed=0)
+    for _ in islice(stream, warm):
+        pass
+    start = time.perf_counter()
+    for _ in islice(stream, batches):
+        pass
+    return batches * batch / (time.perf_counter() - start)

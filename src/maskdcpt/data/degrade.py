@@ -1,0 +1,175 @@
+"""Degrading files: one or all of a folder, each in one way or in many, with a record of what was done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from maskdcpt.degradations import CATALOGUE, Level, apply, to_dict
+from maskdcpt.errors import UserError, naming
+from maskdcpt.files import append_row, read_rows, sole_owner, write_rows
+from maskdcpt.images import (
+    BatchReport,
+    Picture,
+    format_of,
+    pair_files,
+    read_image,
+    refuse_existing,
+    work_through,
+    write_image,
+)
+from maskdcpt.seeds import derive_seed
+
+RECORDS = "degradations.jsonl"
+"""File in the folder of degraded images that says, an image a line, what was done."""
+
+LOCK = ".lock"
+
+
+class Version(NamedTuple):
+    """One way to degrade an image."""
+
+    place: str
+    """Folder for the result below the folder of results; empty for that folder itself."""
+    level: Level
+    """What is done."""
+
+
+class DegradeReport(NamedTuple):
+    """What became of the files."""
+
+    batch: BatchReport
+    """What was made."""
+    found: int
+    """How many images were there already, made by an earlier run of the same command."""
+
+
+class _Job(NamedTuple):
+    source: Path
+    name: str
+    target: Path
+    level: Level
+    seed: int
+    key: str
+    """Name of the result in the records."""
+
+
+def degrade_files(
+    source: Path,
+    target: Path,
+    versions: Callable[[str], Iterable[Version]],
+    *,
+    seed: int = 0,
+    force: bool = False,
+    progress: bool = True,
+) -> DegradeReport:
+    """Degrades an image, or all images in and below a folder.
+
+    A folder of results holds PNG files and ``degradations.jsonl``, from which every result can be made again:
+    ``apply(image, from_dict(row["level"]), row["seed"])``. The same call on the same folder goes on where an
+    interrupted one stopped.
+
+    Args:
+        source: An image or a folder.
+        target: For an image in a single version with the place "" its file, or an existing folder; else a folder, made
+            where missing.
+        versions: Name of an image (its path below the source) to what is made of it.
+        seed: Makes results of another seed differ. The seed of each result depends on it, the image's name and the
+            level alone.
+        force: Whether to replace files that exist.
+        progress: Whether to show a progress bar.
+
+    Raises:
+        UserError: As ``images.pair_files`` and ``images.work_through``; before any work also if another process works
+            in the folder, or files exist that no earlier run of the same call has made and ``force`` is not set.
+    """
+    jobs, folder = _plan(source, target, versions, seed)
+    if folder is None:
+        if not force:
+            refuse_existing([job.target for job in jobs])
+        return DegradeReport(_run(jobs, None, single=True, progress=progress), found=0)
+    folder.mkdir(parents=True, exist_ok=True)
+    with sole_owner(folder / LOCK, "degrading images into"):
+        records = _records(folder)
+        left = jobs
+        if not force:
+            left = [job for job in jobs if not (job.target.exists() and records.get(job.key) == _record(job))]
+            refuse_existing([job.target for job in left])
+        report = _run(left, folder, single=False, progress=progress)
+    return DegradeReport(report, found=len(jobs) - len(left))
+
+
+def _plan(
+    source: Path, target: Path, versions: Callable[[str], Iterable[Version]], seed: int
+) -> tuple[list[_Job], Path | None]:
+    one = None if source.is_dir() else list(versions(source.name))
+    single = one is not None and len(one) == 1 and not one[0].place
+    if single and not target.is_dir():
+        pairs, folder = pair_files(source, target), None
+    elif source.is_dir() or not source.exists():
+        pairs, folder = pair_files(source, target, suffix=".png"), target
+    else:
+        if target.exists() and not target.is_dir():
+            raise UserError(f"{target}: several results need a folder to go to, and this is a file")
+        pairs, folder = [(source, target / f"{source.stem}.png")], target
+    jobs = []
+    for original, place in pairs:
+        name = original.relative_to(source).as_posix() if source.is_dir() else original.name
+        for version in versions(name):
+            result = place if folder is None else folder / version.place / place.relative_to(folder)
+            key = result.name if folder is None else result.relative_to(folder).as_posix()
+            own_seed = derive_seed("degrade", seed, name, json.dumps(to_dict(version.level), sort_keys=True))
+            jobs.append(_Job(original, name, result, version.level, own_seed, key))
+    return jobs, folder
+
+
+def _run(jobs: list[_Job], folder: Path | None, *, single: bool, progress: bool) -> BatchReport:
+    read = lru_cache(maxsize=1)(read_image)  # the versions of an image follow one another
+    noted: set[Path] = set()
+
+    def degrade(job: _Job) -> Iterable[str]:
+        picture: Picture = read(job.source)
+        with naming(job.source):
+            degraded = apply(picture.pixels, job.level, job.seed)
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        if folder is not None:
+            # Before the image: one without a record would have to be taken for somebody else's.
+            append_row(folder / RECORDS, _record(job))
+        write_image(degraded, job.target, like=picture)
+        notes = [] if job.source in noted else [f"{job.source}: {note}" for note in picture.notes]
+        noted.add(job.source)
+        if format_of(job.target) == "JPEG":
+            notes.append(f"{job.target}: a JPEG file adds damage of its own; one that ends in .png does not")
+        return notes
+
+    return work_through(jobs, degrade, title="degrading", single=single, progress=progress)
+
+
+def _record(job: _Job) -> dict[str, Any]:
+    types = CATALOGUE.types_of(job.level)
+    return {
+        "image": job.key,
+        "source": job.name,
+        "source_sha256": _sha256(job.source, job.source.stat().st_mtime_ns),
+        "types": [entry.name for entry in types],
+        "labels": [entry.label for entry in types],
+        "level": to_dict(job.level),
+        "seed": job.seed,
+    }
+
+
+@lru_cache(maxsize=1)
+def _sha256(path: Path, changed: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _records(folder: Path) -> dict[str, dict[str, Any]]:
+    # Written anew, each image once and without the half line that a killed run may have left.
+    rows = {row["image"]: row for row in read_rows(folder / RECORDS)}
+    if rows:
+        write_rows(folder / RECORDS, rows.values())
+    return rows
