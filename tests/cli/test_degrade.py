@@ -86,7 +86,9 @@ def test_the_gallery_shows_every_kind_of_a_type(command, photo, tmp_path):
     text = page.read_text()
     for kind in CATALOGUE["noise"].kinds:
         assert f"<h3>{kind.title}</h3>" in text
-    assert len(re.findall(r"sigma 30: \d+\.\d dB</figcaption>", text)) == 1
+    assert len(re.findall(r"<figcaption>\w+ [\d.]+: \d+\.\d dB</figcaption>", text)) == 3 * len(
+        CATALOGUE["noise"].kinds
+    )
     assert "http" not in text
     code, _, err = command("degrade", photo, "--gallery", page)
     assert (code, err) == (2, f"error: {page} exists; --force replaces it\n")
