@@ -9,7 +9,7 @@ from maskdcpt.degradations.motion_blur import shake_kernel, shake_path
 from maskdcpt.degradations.raster import splat
 from maskdcpt.degradations.transfer import to_encoded, to_linear
 
-LENGTHS = [1, 2.5, *(level.length for level in CATALOGUE["motion_blur"].levels), 201]
+LENGTHS = [1, 2.5, *(lv.length for lv in CATALOGUE["motion_blur"].levels if isinstance(lv, MotionBlur)), 201]
 
 
 @pytest.mark.parametrize("length", LENGTHS)
