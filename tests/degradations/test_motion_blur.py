@@ -9,7 +9,7 @@ from maskdcpt.degradations.motion_blur import shake_kernel, shake_path
 from maskdcpt.degradations.raster import splat
 from maskdcpt.degradations.transfer import to_encoded, to_linear
 
-LENGTHS = [1, 2.5, *(level.length for level in CATALOGUE["motion_blur"].levels), 201]
+LENGTHS = [1, 2.5, *(lv.length for lv in CATALOGUE["motion_blur"].levels if isinstance(lv, MotionBlur)), 201]
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -66,10 +66,12 @@ def test_paths_are_curves_of_changing_direction():
     assert counts.min() > 5
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 5), (40, 31), (64, 64)])
-def test_convolution_agrees_with_scipy_in_double_precision(size, rng):
+@pytest.mark.parametrize("side", [1, 3, 11, 13, 33])
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 1), (2, 5), (40, 31), (64, 64)])
+def test_convolution_agrees_with_scipy_in_double_precision(size, side, rng):
     image = rng.random((3, *size))
-    kernel = shake_kernel(13, rng)
+    kernel = rng.random((side, side))
+    kernel /= kernel.sum()
     expected = np.stack([ndimage.convolve(plane, kernel, mode="mirror") for plane in image])
     result = convolve(image.astype(np.float32), kernel.astype(np.float32))
     assert np.abs(result - expected).max() < 1e-5
@@ -96,14 +98,35 @@ def test_no_light_is_lost():
     assert to_linear(blurred.numpy()).sum(axis=(1, 2)) == pytest.approx(1, abs=1e-3)
 
 
+def encode(linear):
+    """The standard's formula in double precision."""
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def decode(encoded):
+    """The standard's formula in double precision."""
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
 def test_encoding_and_decoding_follow_the_standard():
+    for values in (np.linspace(0, 1, 300_007), np.geomspace(1e-7, 1, 100_003)):
+        assert np.abs(to_linear(values.astype(np.float32)) - decode(values)).max() < 5e-6
+        assert np.abs(to_encoded(values.astype(np.float32)) - encode(values)).max() < 5e-6
+
+
+def test_values_of_8_bit_pictures_are_decoded_to_the_last_bit_and_survive_the_way_back():
     values = np.arange(256) / 255
-    exact = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
     light = to_linear(values.astype(np.float32))
-    assert np.abs(light - exact).max() < 1e-6
-    assert np.abs(to_encoded(light) - values).max() < 1e-5
-    assert to_linear(np.float32([[0.5]]))[0, 0] == pytest.approx(0.2140, abs=1e-4)
-    assert to_encoded(np.float32([-1, 0, 1, 2])).tolist() == pytest.approx([0, 0, 1, 1], abs=1e-6)
+    assert np.array_equal(light, decode(values).astype(np.float32))
+    assert np.abs(to_encoded(light) - values).max() < 5e-6
+
+
+def test_light_outside_the_range_is_clipped_and_arguments_are_left_alone():
+    values = np.float32([[-1, -1e-9, 0], [1, 1.001, 1e6]])
+    for curve in (to_encoded, to_linear):
+        kept = values.copy()
+        assert curve(kept).tolist() == [[0, 0, 0], [1, 1, 1]]
+        assert np.array_equal(kept, values)
 
 
 def test_splat_shares_a_point_among_four_pixels():

@@ -4,6 +4,9 @@ from maskdcpt.degradations.base import Level, apply, to_dict
 from maskdcpt.degradations.catalogue import CATALOGUE, from_dict
 from maskdcpt.degradations.chain import Chain, Composite
 from maskdcpt.degradations.compression import Jpeg, WebP
+from maskdcpt.degradations.defocus import Defocus
+from maskdcpt.degradations.frame_average import FrameAverage
+from maskdcpt.degradations.gaussian_blur import GaussianBlur, SincBlur
 from maskdcpt.degradations.haze import Haze
 from maskdcpt.degradations.low_light import LowLight
 from maskdcpt.degradations.mixture import Mixture
@@ -30,7 +33,10 @@ __all__ = [
     "Catalogue",
     "Chain",
     "Composite",
+    "Defocus",
     "Degradation",
+    "FrameAverage",
+    "GaussianBlur",
     "GaussianNoise",
     "GreyGaussianNoise",
     "GreyPoissonNoise",
@@ -48,6 +54,7 @@ __all__ = [
     "Raindrop",
     "SaltPepperNoise",
     "SensorNoise",
+    "SincBlur",
     "Snow",
     "StreakDrop",
     "WebP",

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
+from math import pi
 from typing import Any
 
 from maskdcpt.degradations.base import Level
 from maskdcpt.degradations.compression import Jpeg, WebP
+from maskdcpt.degradations.defocus import Defocus
+from maskdcpt.degradations.frame_average import FrameAverage
+from maskdcpt.degradations.gaussian_blur import FAMILIES, GaussianBlur, SincBlur
 from maskdcpt.degradations.haze import Haze
 from maskdcpt.degradations.low_light import LowLight
 from maskdcpt.degradations.moire import Moire
@@ -52,7 +57,29 @@ CATALOGUE = Catalogue(
         name="motion_blur",
         label=2,
         title="Motion blur",
-        levels=tuple(MotionBlur(length) for length in range(5, 34, 4)),
+        levels=(
+            *(MotionBlur(length) for length in range(5, 34, 4)),
+            *(FrameAverage(frames) for frames in (7, 11, 15, 21)),
+        ),
+    ),
+    Degradation(
+        name="defocus_blur",
+        label=3,
+        title="Defocus blur",
+        levels=tuple(Defocus(radius) for radius in range(1, 9)),
+    ),
+    Degradation(
+        name="gaussian_blur",
+        label=4,
+        title="Gaussian and sinc blur",
+        levels=(
+            *(
+                GaussianBlur(family, low, high)
+                for family in FAMILIES
+                for low, high in pairwise((0.2, 0.67, 1.13, 1.6, 2.07, 2.53, 3))
+            ),
+            *(SincBlur(fifth * pi / 5, (fifth + 1) * pi / 5) for fifth in (4, 3, 2, 1)),
+        ),
     ),
     Degradation(
         name="jpeg",

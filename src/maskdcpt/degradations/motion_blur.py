@@ -54,8 +54,8 @@ def shake_path(length: float, rng: Generator) -> NDArray[np.complex128]:
         Positions at equal steps of time in pixels, across + 1j * down.
     """
     time = np.linspace(0, 1, SAMPLES_PER_PIXEL * int(np.ceil(length)) + 1)
-    heading = rng.uniform(0, 2 * np.pi) + _wander(time, 0.9, rng)
-    speed = np.exp(_wander(time, 0.5, rng))
+    heading = rng.uniform(0, 2 * np.pi) + wander(time, 0.9, rng)
+    speed = np.exp(wander(time, 0.5, rng))
     path: NDArray[np.complex128] = np.cumsum(speed * np.exp(1j * heading)) * (length / speed.sum())
     path -= path.mean()
     return path
@@ -79,8 +79,17 @@ def shake_kernel(length: float, rng: Generator) -> NDArray[np.float64]:
     return kernel
 
 
-def _wander(time: NDArray[np.float64], scale: float, rng: Generator) -> NDArray[np.float64]:
-    """A smooth random function of time in [0, 1]: three harmonics, the k-th with a deviation of scale / k."""
+def wander(time: NDArray[np.float64], scale: float, rng: Generator) -> NDArray[np.float64]:
+    """A smooth random function of time: three harmonics, the k-th with a deviation of scale / k.
+
+    Args:
+        time: Times in [0, 1], (n,).
+        scale: Standard deviation of the amplitude of the lowest harmonic.
+        rng: Draws amplitudes and phases.
+
+    Returns:
+        Its values, (n,).
+    """
     harmonics = np.arange(1, 4)[:, None]
     amplitudes = rng.normal(0, scale, size=(3, 1)) / harmonics
     phases = rng.uniform(0, 2 * np.pi, size=(3, 1))
