@@ -72,8 +72,12 @@ class Raindrop(Level):
         blur = self.radius * rng.uniform(0.08, 0.22)
         rows, columns = shown.shape[:2]
         soft = cv2.GaussianBlur(shown, (0, 0), blur * columns / width, sigmaY=blur * rows / height)
-        soft = cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
-        drops = soft.astype(np.float32, copy=False).transpose(2, 0, 1)
+        # Unlike resize, warpAffine gives the same on all processors.
+        scale = np.array([columns / width, rows / height])
+        grid = np.column_stack([np.diag(scale), (scale - 1) / 2])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        large = cv2.warpAffine(soft, grid, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        drops = large.astype(np.float32).transpose(2, 0, 1)
         return to_encoded(light.transpose(2, 0, 1) * (1 - drops[3]) + drops[:3])
 
 
@@ -113,7 +117,7 @@ def draw_drops(size: tuple[int, int], count: float, radius: float, rng: Generato
     frame = (int(shape[0] + 2 * pad[0]), int(shape[1] + 2 * pad[1]))
 
     def bells(weights: NDArray[np.float64]) -> Pixels:
-        points = splat(place[..., 0], place[..., 1], weights, frame).astype(np.float32)
+        points = splat(place[..., 0], place[..., 1], weights, frame)
         total = cv2.GaussianBlur(points, (0, 0), blur[1], sigmaY=blur[0], borderType=cv2.BORDER_CONSTANT)
         return np.asarray(total, dtype=np.float32)
 
@@ -124,7 +128,7 @@ def draw_drops(size: tuple[int, int], count: float, radius: float, rng: Generato
     return Drops(height[inner], slope[inner], np.divide(bells(weight * brightness), total, dtype=np.float32)[inner])
 
 
-def refract(light: Pixels, drops: Drops, radius: float) -> Pixels:
+def refract(light: Pixels, drops: Drops, radius: float) -> NDArray[np.float64]:
     """What drops show of a scene.
 
     Args:
@@ -152,7 +156,8 @@ def refract(light: Pixels, drops: Drops, radius: float) -> Pixels:
     # A drop shows the scene small; a small picture of it has no detail that would alias.
     shrink = max(1.0, 0.6 * FIELD * side / radius)
     small = (int(np.ceil(width / shrink)), int(np.ceil(height / shrink)))
-    scene = cv2.resize(light, small, interpolation=cv2.INTER_AREA).reshape(small[1], small[0], 3)
+    # Last bits of OpenCV's filters differ between processors; in double precision they do not matter.
+    scene = cv2.resize(light.astype(np.float64), small, interpolation=cv2.INTER_AREA).reshape(small[1], small[0], 3)
     view = cv2.remap(
         scene,
         column * np.float32(small[0] / width) - np.float32(0.5),
@@ -165,4 +170,4 @@ def refract(light: Pixels, drops: Drops, radius: float) -> Pixels:
     above = np.clip(row / (-0.2 * side), 0, 1)[..., None]
     view = (view + above * (sky - view)) * (drops.brightness * (1 - 0.6 * rim**4))[..., None]
     hidden = np.clip(0.5 + 2.5 * drops.log, 0, 1)[..., None]
-    return np.concatenate([view * hidden, hidden], axis=2).astype(np.float32, copy=False)
+    return np.concatenate([view * hidden, hidden], axis=2)
