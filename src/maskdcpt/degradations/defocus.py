@@ -28,8 +28,8 @@ class Defocus(Level):
     the plane of focus (Potmesil and Chakravarty, "Synthetic image generation with a lens and aperture camera model",
     ACM TOG 1982). The depth is synthetic. It is cut into a few layers, each blurred by a disc in linear light, so
     that bright points become discs, and composed from back to front with soft mattes, so that what is near and
-    blurred reaches over what is behind it. The aperture is an even disc, and what a near object hides is not known:
-    its surroundings are taken to go on behind it.
+    blurred reaches over what is behind it. The aperture is an even disc, and what a near object hides, which its
+    blurred rim would let through, is taken to look like the object.
     """
 
     type_name: ClassVar[str] = "defocus_blur"
