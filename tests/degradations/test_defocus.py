@@ -1,9 +1,12 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from maskdcpt.degradations import Defocus, apply
-from maskdcpt.degradations.defocus import blur_by_depth, focus
+from maskdcpt.degradations.defocus import LAYERS, blur_by_depth, focus
 from maskdcpt.degradations.depth import synthesise_depth
 from maskdcpt.degradations.kernels import disc
 from maskdcpt.degradations.transfer import to_linear
@@ -49,6 +52,28 @@ def test_the_size_of_the_disc_follows_the_defocus():
     y, x = np.mgrid[:81, :81] - 40
     radii = [np.sqrt(2 * (spot * (x**2 + y**2)).sum() / spot.sum()) for spot in spots]
     assert radii == pytest.approx([10 * 2 / 3, 0, 10 * 2 / 3], abs=0.8)
+
+
+def composed(light, defocus, radius):
+    """The layers that LAYERS makes of a defocus from -1 to 1, composed over the whole picture in double precision."""
+    result = light
+    for behind, at in pairwise((LAYERS[0], *LAYERS)):
+        matte = np.clip((defocus - behind) / (at - behind), 0, 1) if at > behind else np.ones(defocus.shape)
+        kernel = disc(abs(at) * radius)
+        color = np.stack([ndimage.convolve(plane * matte, kernel, mode="mirror") for plane in light])
+        result = color + (1 - ndimage.convolve(matte, kernel, mode="mirror")) * result
+    return result
+
+
+@pytest.mark.parametrize("radius", [2.5, 8])
+def test_layers_are_composed_from_back_to_front(radius, rng):
+    light = rng.random((3, 60, 30))
+    ground = np.linspace(-1, 1, 60)[:, None] * np.ones(30)
+    band = np.where(np.abs(np.arange(60) - 30) < 4, 1.0, -0.3)[:, None] * np.ones(30)
+    band[:3] = -1
+    for defocus in (ground, -ground, band):
+        result = blur_by_depth(light.astype(np.float32), defocus.astype(np.float32), radius)
+        assert np.abs(result - composed(light, defocus, radius)).max() < 1e-5
 
 
 def test_what_is_in_focus_stays_as_it_is(rng):
