@@ -204,8 +204,12 @@ def test_wrong_inputs_are_refused(net):
         net(x[:, :1])
     with pytest.raises(UserError, match="N, 3, H, W"):
         net(x[0])
+    with pytest.raises(UserError, match=r"in \[0, 1\], not torch.uint8"):
+        net((x * 255).byte())
     with pytest.raises(UserError, match="does not fit a batch of 2"):
         net(x, mask=random_mask((4, 4), 0.5, batch=3))
+    with pytest.raises(UserError, match=r"^a mask on cpu does not fit images on meta; move it with mask\.to\(\)$"):
+        net(x.to("meta"), mask=random_mask((4, 4), 0.5, batch=2))
     with pytest.raises(UserError, match=f"stride {net.stride}"):
         net(x, mask=random_mask((8, 8), 0.5, batch=2))
 

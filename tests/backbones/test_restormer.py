@@ -4,7 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from maskdcpt.backbones import create_backbone
 from maskdcpt.backbones.restormer import ChannelAttention
+from maskdcpt.errors import UserError
 
 
 def attention(heads: int) -> ChannelAttention:
@@ -48,3 +50,10 @@ def test_half_precision_holds_the_sums_over_a_large_image(scale, dtype):
         y = module(x)
     expected = module(x)
     assert (y - expected).abs().max() < 0.05 * expected.abs().max()
+
+
+@pytest.mark.parametrize("expansion", [0.01, -1.0, 1e308, float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["restormer", "promptir"])
+def test_an_expansion_that_no_network_can_have_is_refused(name, expansion):
+    with pytest.raises(UserError, match=rf"^{name}: "):
+        create_backbone(name, expansion=expansion)

@@ -90,6 +90,16 @@ def test_our_own_file_is_read_with_what_lies_beside_it(tmp_path):
         assert load_backbone(tmp_path / "model.safetensors").config == net.config
 
 
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.complex64, torch.int32])
+def test_our_own_file_with_other_numbers_is_refused(dtype, tmp_path):
+    net = network("nafnet")
+    save_backbone(net, tmp_path)
+    state = net.state_dict()
+    safetensors.torch.save_file(state | {"intro.bias": state["intro.bias"].to(dtype)}, tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match=r"model\.safetensors: intro\.bias is no plain array"):
+        load_backbone(tmp_path)
+
+
 def original(state, *rules):
     for pattern, replacement in rules:
         state = {re.sub(pattern, replacement, key): value for key, value in state.items()}
@@ -137,7 +147,10 @@ def test_names_of_other_releases_are_known(name, fields, rules, tmp_path):
         ("restormer", lambda s: s | {"latent.blocks.0.attn.temperature": torch.ones(3, 1, 1)}, "do not divide"),
         ("restormer", lambda s: {k: v for k, v in s.items() if not k.startswith("latent")}, "temperature is missing"),
         ("nafnet", lambda s: s | {"intro.weight": torch.tensor(1.0)}, "intro.weight is missing"),
-        ("nafnet", lambda s: s | {"intro.weight": torch.ones(1).expand(10**6, 3, 3, 3)}, "of another shape"),
+        ("nafnet", lambda s: s | {"intro.weight": torch.ones(1).expand(10**9, 3, 3, 3)}, "intro.weight is no plain"),
+        ("nafnet", lambda s: s | {"intro.weight": torch.ones(10**9, 0, 3, 3)}, "intro.weight is no plain"),
+        ("nafnet", lambda s: s | {"ending.bias": torch.ones(1).expand(10**13)}, "ending.bias is no plain"),
+        ("nafnet", lambda s: s | {"intro.weight": torch.ones(10**6, 1, 1, 1)}, "of another shape"),
         ("nafnet", lambda s: s | {"intro.bias": s["intro.bias"].to(torch.complex64)}, "intro.bias is no plain array"),
         ("nafnet", lambda s: s | {"intro.bias": torch.ones(4).to_sparse()}, "intro.bias is no plain array"),
         ("restormer", lambda s: s | {"latent.blocks.0.ffn.project_in.weight": torch.ones(3)}, "numbers of axes"),

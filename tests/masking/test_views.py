@@ -117,6 +117,8 @@ def test_the_view_of_a_mask():
     assert view_of(mask_of(3, (2, 2), 0.0)) is EVERYTHING
     uneven = VisibleMask(torch.tensor([[[[True, False]]], [[[True, True]]]]))
     assert isinstance(view_of(uneven), ZeroedView)
+    with pytest.raises(UserError, match="as many visible ones in every image"):
+        GatheredView(uneven)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

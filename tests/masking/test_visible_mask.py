@@ -59,10 +59,23 @@ def test_patch_size_is_read_from_image_and_grid(size, grid, stride, patch):
     assert mask.patch_size(size, stride) == patch
 
 
-def test_a_patch_below_the_stride_is_refused_naming_the_stride():
-    mask = VisibleMask.random(1, (8, 8), 0.0, generator=seeded())
-    with pytest.raises(UserError, match="stride 16"):
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [((8, 8), "stride 16; patches of 16 px need 4x4"), ((4, 1), "stride 16; patches of 64 px need 1x1")],
+)
+def test_a_grid_of_no_square_patches_of_whole_strides_is_refused_naming_one_that_fits(grid, message):
+    mask = VisibleMask.random(1, grid, 0.0, generator=seeded())
+    with pytest.raises(UserError, match=message):
         mask.patch_size((64, 64), 16)
+
+
+def test_what_is_kept_of_a_mask_in_inference_mode_serves_training_as_well():
+    mask = VisibleMask.random(1, (2, 2), generator=seeded())
+    with torch.inference_mode():
+        mask.at((4, 4))
+    x = torch.ones(1, 1, 4, 4, requires_grad=True)
+    torch.where(mask.at((4, 4)), x, 0.0).sum().backward()
+    assert torch.equal(x.grad.bool(), mask.at((4, 4)))
 
 
 @pytest.mark.parametrize("ratio", [-0.1, 1.0, 1.5, float("nan")])

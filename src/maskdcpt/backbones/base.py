@@ -38,7 +38,8 @@ class Backbone(nn.Module, HubModel, ABC):
     """A restoration network: ``y = net(x)`` or, blind to hidden patches, ``y = net(x, mask=mask)``.
 
     Images are RGB (N, 3, H, W) in [0, 1] of any size: they are padded inside and the result is cropped back. The
-    same weights serve both uses, and a mask without hidden patches changes nothing.
+    same weights serve both uses, and a mask without hidden patches changes nothing but, where its patches are larger
+    than the stride, how far an image is padded.
     """
 
     stride: int
@@ -71,8 +72,8 @@ class Backbone(nn.Module, HubModel, ABC):
 
     def forward_features(self, x: Tensor, mask: VisibleMask | None = None) -> Features:
         """The features that the pre-training decoders read."""
-        if x.ndim != 4 or x.shape[1] != 3 or min(x.shape) < 1:
-            raise UserError(f"a network takes RGB images (N, 3, H, W), not a tensor of shape {tuple(x.shape)}")
+        if x.ndim != 4 or x.shape[1] != 3 or min(x.shape) < 1 or not x.is_floating_point():
+            raise UserError(f"a network takes RGB images (N, 3, H, W) in [0, 1], not {x.dtype} {tuple(x.shape)}")
         padded = pad_to(self._hide_pixels(x, mask), self._padded_size(x, mask))
         view = self.view(mask)
         stages, last = self.encode(view.enter(padded), view)
@@ -104,8 +105,7 @@ class Backbone(nn.Module, HubModel, ABC):
         height, width = x.shape[-2:]
         if mask is None:
             return -(-height // self.stride) * self.stride, -(-width // self.stride) * self.stride
-        if mask.visible.shape[0] != x.shape[0]:
-            raise UserError(f"a mask for {mask.visible.shape[0]} images does not fit a batch of {x.shape[0]}")
+        mask.require_batch(x)
         patch = mask.patch_size((height, width), self.stride)
         return mask.grid[0] * patch, mask.grid[1] * patch
 

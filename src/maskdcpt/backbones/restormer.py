@@ -8,7 +8,6 @@ stride 8. Parameter names are those of its published weights.
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from typing import Any, ClassVar, Literal
 
@@ -58,7 +57,7 @@ def require_u_net(
             f"a {name} needs blocks and heads for the same two levels or more, no negative counts and a positive "
             f"width, not width {width}, blocks {blocks}, heads {heads}, refinement {refinement}"
         )
-    require(f"{name}: width * expansion", int(width * expansion) if math.isfinite(expansion) else expansion, 1, 1e9)
+    require(f"{name}: width * expansion", width * expansion, 1, 1e9)
     if width % 2:
         raise UserError(f"{name}: width {width} is odd, and the first step down halves it")
     if any(width * 2**level % count for level, count in enumerate(heads)):

@@ -43,7 +43,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: If the file is damaged, holds anything but weights, or would have to run code to be read.
     """
-    content: object = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    content: object = read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     if isinstance(content, Mapping):
         content = next((content[key] for key in WRAPPERS if key in content), content)
     if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
@@ -51,10 +51,25 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             f"{path}: no weights in it; expected names and tensors, alone or as {', '.join(WRAPPERS[:-1])} "
             f"or {WRAPPERS[-1]}"
         )
-    for key, value in content.items():
-        if value.dtype not in NUMBERS or value.layout != torch.strided or value.is_meta:
-            raise UserError(f"{path}: {key} is no plain array of floating-point numbers")
+    require_numbers(path, content)
     return {PREFIX.sub("", str(key)): value for key, value in content.items()}
+
+
+def require_numbers(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Checks that tensors are plain arrays of floating-point numbers, no larger than what a file has of them.
+
+    Args:
+        path: Where they come from, for messages.
+        tensors: Name to tensor.
+
+    Raises:
+        UserError: If one is empty, of another type or layout, or repeats what is stored once: a few bytes could then
+            ask for a lot of memory.
+    """
+    for key, value in tensors.items():
+        plain = value.dtype in NUMBERS and value.layout == torch.strided and not value.is_meta
+        if not plain or not 0 < value.nbytes <= value.untyped_storage().nbytes():
+            raise UserError(f"{path}: {key} is no plain array of floating-point numbers")
 
 
 def recognise(path: Path, state: Mapping[str, Tensor]) -> tuple[BackboneConfig, dict[str, Tensor]]:
@@ -86,7 +101,12 @@ def recognise(path: Path, state: Mapping[str, Tensor]) -> tuple[BackboneConfig, 
     )
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Reads a safetensors file.
+
+    Raises:
+        UserError: If it is damaged.
+    """
     try:
         return safetensors.torch.load(path.read_bytes())
     except SafetensorError as error:

@@ -9,12 +9,11 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from maskdcpt.backbones.base import Backbone
 from maskdcpt.backbones.presets import FAMILIES, build_backbone
-from maskdcpt.backbones.states import read_state_dict, recognise
+from maskdcpt.backbones.states import read_safetensors, read_state_dict, recognise, require_numbers
 from maskdcpt.config import from_dict, to_dict
 from maskdcpt.errors import UserError, nearest
 from maskdcpt.files import write_bytes
@@ -120,14 +119,14 @@ def load_tensors(module: nn.Module, path: Path) -> None:
     """Reads a module's state, strictly.
 
     Raises:
-        UserError: If the file is missing or damaged, or keys or shapes differ from the module's.
+        UserError: If the file is missing or damaged or holds anything but floating-point numbers, or keys or shapes
+            differ from the module's.
     """
     try:
-        tensors = safetensors.torch.load(path.read_bytes())
+        tensors = read_safetensors(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except SafetensorError as error:
-        raise UserError(f"{path}: not a whole safetensors file: {error}") from None
+    require_numbers(path, tensors)
     _require_fit(module, tensors, f"{path}: the weights do not fit the network in {CONFIG}")
     module.load_state_dict(tensors)
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.random import Generator
 
 from maskdcpt.degradations.base import Pixels
+from maskdcpt.degradations.exact import exp
 
 
 def synthesise_depth(height: int, width: int, rng: Generator) -> Pixels:
@@ -31,6 +32,6 @@ def synthesise_depth(height: int, width: int, rng: Generator) -> Pixels:
     # Nearness grows evenly down the plane; the root rounds the corner between plane and backdrop.
     plane = (below + np.sqrt(below**2 + 0.01)) / 2
     nearness = 1 / far + (1 / near - 1 / far) * plane
-    hills = rng.normal(0, 0.15, size=(5, 5)).astype(np.float32)
+    hills = rng.normal(0, 0.15, size=(5, 5))
     relief = cv2.resize(hills, (width, height), interpolation=cv2.INTER_CUBIC).reshape(height, width)
-    return np.divide(np.exp(relief, out=relief), nearness, dtype=np.float32)
+    return np.divide(exp(relief.astype(np.float32)), nearness, dtype=np.float32)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 from numpy.random import Generator
 
 from maskdcpt.degradations.base import Level, Pixels
 from maskdcpt.degradations.depth import synthesise_depth
+from maskdcpt.degradations.exact import exp
 from maskdcpt.degradations.parameters import parameter
 
 
@@ -45,7 +45,7 @@ def scatter(image: Pixels, depth: Pixels, beta: float, airlight: float) -> Pixel
         beta: Scattering coefficient per metre.
         airlight: A, in [0, 1].
     """
-    transmission = np.exp(-beta * depth)
+    transmission = exp(-beta * depth)
     hazy: Pixels = image * transmission
     hazy += airlight * (1 - transmission)
     return hazy

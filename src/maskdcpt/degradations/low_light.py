@@ -9,8 +9,9 @@ import numpy as np
 from numpy.random import Generator
 
 from maskdcpt.degradations.base import Level, Pixels
+from maskdcpt.degradations.exact import power
 from maskdcpt.degradations.parameters import parameter
-from maskdcpt.degradations.transfer import power, to_encoded, to_linear
+from maskdcpt.degradations.transfer import to_encoded, to_linear
 
 SHOT_VARIANCE = 2e-4
 """Variance of photon noise per unit of linear light at gain 1: a full well of 5000 electrons."""

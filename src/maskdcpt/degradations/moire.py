@@ -13,7 +13,7 @@ from maskdcpt.degradations.base import Level, Pixels
 from maskdcpt.degradations.eight_bit import to_bytes
 from maskdcpt.degradations.mosaic import PHASES, bayer_mosaic, demosaic, sites, widen
 from maskdcpt.degradations.parameters import parameter
-from maskdcpt.degradations.transfer import to_encoded, to_linear
+from maskdcpt.degradations.transfer import decode, encode
 
 WAVE_STEPS = 4096
 """Entries of the table of a cosine, a power of two."""
@@ -22,8 +22,8 @@ RAW_WHITE = 65535
 """Value of a full sensor."""
 
 # Computed in double precision, so that they are the same on all machines.
-_SCREEN_LIGHT = to_linear(np.arange(256) / 255).astype(np.float32)
-_ENCODED = to_encoded(np.arange(RAW_WHITE + 1) / RAW_WHITE).astype(np.float32)
+_SCREEN_LIGHT = decode(np.arange(256) / 255).astype(np.float32)
+_ENCODED = encode(np.arange(RAW_WHITE + 1) / RAW_WHITE).astype(np.float32)
 
 
 @dataclass(frozen=True)

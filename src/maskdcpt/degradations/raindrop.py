@@ -11,6 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from maskdcpt.degradations.base import Level, Pixels
+from maskdcpt.degradations.exact import log
 from maskdcpt.degradations.parameters import parameter
 from maskdcpt.degradations.raster import splat
 from maskdcpt.degradations.transfer import to_encoded, to_linear
@@ -117,10 +118,10 @@ def draw_drops(size: tuple[int, int], count: float, radius: float, rng: Generato
         return np.asarray(total, dtype=np.float32)
 
     total = np.maximum(bells(weight), np.float32(1e-3))
-    log = np.log(total)
-    slope = np.stack([np.gradient(log, step[axis], axis=axis) for axis in (0, 1)]).astype(np.float32)
+    height = log(total)
+    slope = np.stack([np.gradient(height, step[axis], axis=axis) for axis in (0, 1)]).astype(np.float32)
     inner = (..., slice(pad[0], pad[0] + shape[0]), slice(pad[1], pad[1] + shape[1]))
-    return Drops(log[inner], slope[inner], np.divide(bells(weight * brightness), total, dtype=np.float32)[inner])
+    return Drops(height[inner], slope[inner], np.divide(bells(weight * brightness), total, dtype=np.float32)[inner])
 
 
 def refract(light: Pixels, drops: Drops, radius: float) -> Pixels:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from maskdcpt.degradations.base import Level, Pixels
 from maskdcpt.degradations.parameters import parameter
-from maskdcpt.degradations.transfer import to_encoded, to_linear
+from maskdcpt.degradations.transfer import decode, encode
 
 SHOT = 1e-4
 """Variance of photon noise per unit of raw signal at gain 1, the least of the paper: white is 10 000 electrons."""
@@ -141,14 +141,14 @@ def demosaic_noise(framed: Pixels) -> Pixels:
 def _light_table() -> Pixels:
     """Linear light of finished values: the smoothstep tone curve and the sRGB curve undone."""
     values = np.linspace(0, 1, STEPS + 1)
-    return to_linear((0.5 - np.sin(np.arcsin(1 - 2 * values) / 3)).astype(np.float32))
+    return decode(0.5 - np.sin(np.arcsin(1 - 2 * values) / 3)).astype(np.float32)
 
 
 @cache
 def _photo_table() -> Pixels:
     """Finished values of linear light."""
-    encoded = to_encoded(np.linspace(0, 1, STEPS + 1, dtype=np.float32))
-    return encoded**2 * (3 - 2 * encoded)
+    encoded = encode(np.linspace(0, 1, STEPS + 1))
+    return (encoded**2 * (3 - 2 * encoded)).astype(np.float32)
 
 
 def _look_up(table: Pixels, values: Pixels) -> Pixels:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.random import Generator
 
 from maskdcpt.degradations.base import Level, Pixels
+from maskdcpt.degradations.exact import exp
 from maskdcpt.degradations.parameters import choice, parameter
 from maskdcpt.degradations.raster import splat
 
@@ -70,7 +71,7 @@ class Snow(Level):
         depth = np.full(area, 6e-4 * self.density, dtype=np.float32)
         for layer in (VEIL, *layers):
             depth += draw_flakes(area, layer, self.density * layer.share / shares, direction, speed, rng)
-        passing: Pixels = np.exp(-depth)
+        passing = exp(-depth)
         degraded: Pixels = image * passing
         degraded += brightness * (1 - passing)
         return degraded

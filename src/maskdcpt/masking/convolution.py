@@ -14,7 +14,7 @@ from maskdcpt.masking.rows import from_rows, to_rows
 
 
 class Convolution(NamedTuple):
-    """A convolution that keeps the resolution (odd kernel, stride 1, padding of half the kernel), as a function."""
+    """A convolution that keeps the resolution (odd square kernel, stride 1, padding of half of it), as a function."""
 
     weight: Tensor
     """(outputs, inputs / groups, k, k)"""

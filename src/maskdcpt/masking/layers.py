@@ -10,8 +10,8 @@ from torch import Tensor, nn
 class LayerNorm2d(nn.Module):
     """Layer normalisation over the channels of each position, affine, biased variance.
 
-    Each position is normalised on its own, so hidden ones need no care. The statistics are taken in float32 whatever
-    the input's type, which keeps half precision safe.
+    Each position is normalised on its own, so hidden ones need no care. The statistics are taken in float32 at
+    least, which keeps half precision safe.
 
     Args:
         channels: Number of channels.

@@ -95,9 +95,10 @@ class VisibleMask:
         pixels = max(-(-extent // cells) for extent, cells in zip(size, self.grid, strict=True))
         patch = -(-pixels // stride) * stride
         if any((cells - 1) * patch >= extent for extent, cells in zip(size, self.grid, strict=True)):
+            fitting = "x".join(str(-(-extent // patch)) for extent in size)
             raise UserError(
-                f"a mask of {self.grid[0]}x{self.grid[1]} patches over {size[0]}x{size[1]} pixels means patches of "
-                f"about {pixels} px; this network has stride {stride}, so patches must be a multiple of {stride} px"
+                f"a mask of {self.grid[0]}x{self.grid[1]} patches does not fit {size[0]}x{size[1]} pixels: patches are "
+                f"square, their side a multiple of the network's stride {stride}; patches of {patch} px need {fitting}"
             )
         return patch
 
@@ -105,7 +106,16 @@ class VisibleMask:
         """Checks that the mask lies over feature maps (N, C, H, W).
 
         Raises:
-            UserError: If it is for another number of images or on another device, or its grid does not divide them.
+            UserError: As ``require_batch``, or if its grid does not divide them.
+        """
+        self.require_batch(x)
+        self.at((x.shape[-2], x.shape[-1]))
+
+    def require_batch(self, x: Tensor) -> None:
+        """Checks that the mask goes with a batch (N, C, H, W), whatever its height and width.
+
+        Raises:
+            UserError: If it is for another number of images or on another device.
         """
         if len(self.visible) != len(x):
             raise UserError(f"a mask for {len(self.visible)} images does not fit a batch of {len(x)}")
@@ -113,7 +123,6 @@ class VisibleMask:
             raise UserError(
                 f"a mask on {self.visible.device} does not fit images on {x.device}; move it with mask.to()"
             )
-        self.at((x.shape[-2], x.shape[-1]))
 
     def at(self, size: tuple[int, int]) -> Tensor:
         """The mask at the resolution of a feature map, bool (N, 1, H, W).
@@ -126,6 +135,6 @@ class VisibleMask:
             rows, columns = (extent // cells for extent, cells in zip(key, self.grid, strict=True))
             if (rows * self.grid[0], columns * self.grid[1]) != key:
                 raise UserError(f"a mask of {self.grid[0]}x{self.grid[1]} patches does not divide a {key} map")
-            grown = self.visible.repeat_interleave(rows, -2).repeat_interleave(columns, -1)
-            self._resized[key] = grown
+            with torch.inference_mode(False):  # what is kept may serve a training step next
+                self._resized[key] = self.visible.repeat_interleave(rows, -2).repeat_interleave(columns, -1)
         return self._resized[key]

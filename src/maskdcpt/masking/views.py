@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from maskdcpt.errors import UserError
 from maskdcpt.masking.convolution import Convolution, convolve_tiles
 from maskdcpt.masking.mask import VisibleMask
 from maskdcpt.masking.rows import from_rows, to_rows
@@ -41,7 +42,7 @@ class View:
         """Runs a convolution that keeps the resolution. Hidden positions of x may hold anything.
 
         Args:
-            convolution: Odd kernel, stride 1, padding of half the kernel.
+            convolution: Odd square kernel, stride 1, padding of half the kernel.
             x: What the layers work on.
         """
         y: Tensor = convolution(x)
@@ -114,9 +115,14 @@ class GatheredView(View):
 
     Args:
         mask: Which patches are visible; the same number in every image.
+
+    Raises:
+        UserError: If the images differ in how many are visible.
     """
 
     def __init__(self, mask: VisibleMask) -> None:
+        if mask.visible_patches is None:
+            raise UserError("gathered patches need as many visible ones in every image; view_of(mask) takes any mask")
         self.mask = mask
         images, (rows, columns) = len(mask.visible), mask.grid
         order = mask.visible.flatten(1).to(torch.uint8).argsort(dim=1, descending=True, stable=True)
