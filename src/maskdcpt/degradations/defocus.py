@@ -28,8 +28,8 @@ class Defocus(Level):
     the plane of focus (Potmesil and Chakravarty, "Synthetic image generation with a lens and aperture camera model",
     ACM TOG 1982). The depth is synthetic. It is cut into a few layers, each blurred by a disc in linear light, so
     that bright points become discs, and composed from back to front with soft mattes, so that what is near and
-    blurred reaches over what is behind it. The aperture is an even disc, and what a near object hides is not known:
-    its surroundings are taken to go on behind it.
+    blurred reaches over what is behind it. The aperture is an even disc, and what a near object hides, which its
+    blurred rim would let through, is taken to look like the object.
     """
 
     type_name: ClassVar[str] = "defocus_blur"
@@ -79,8 +79,15 @@ def blur_by_depth(light: Pixels, defocus: Pixels, radius: float) -> Pixels:
     # The farthest layer is behind everything, and each nearer one holds what is at least as near, softly cut out.
     result = convolve(light, disc(abs(low) * radius).astype(np.float32))
     for behind, at in pairwise(layers):
+        kernel = disc(abs(at) * radius).astype(np.float32)
+        reach = kernel.shape[0] // 2
         matte = np.clip((defocus - behind) / (at - behind), 0, 1)
-        blurred = convolve(np.concatenate((light * matte, matte[None])), disc(abs(at) * radius).astype(np.float32))
-        result *= 1 - blurred[3]
-        result += blurred[:3]
+        # Only the rows that the layer reaches, from those that it is made of: often half of the picture.
+        held = np.flatnonzero(matte.any(axis=1))
+        top, bottom = max(held[0] - reach, 0), held[-1] + 1 + reach
+        source = slice(max(top - reach, 0), bottom + reach)
+        cut = np.concatenate((light[:, source] * matte[source], matte[None, source]))
+        blurred = convolve(cut, kernel)[:, top - source.start : bottom - source.start]
+        result[:, top:bottom] *= 1 - blurred[3]
+        result[:, top:bottom] += blurred[:3]
     return result
