@@ -15,13 +15,18 @@ KINDS = [entry.only(kind) for entry in CATALOGUE for kind in entry.kinds if entr
 each_kind = pytest.mark.parametrize("entry", KINDS, ids=[entry.name for entry in KINDS])
 
 
-NO_STRENGTH = {"mosaic", "moire"}
-"""Types whose levels are different, but about equally strong: a Bayer pattern begins in one of four ways, and the bands
-of moire are wide or narrow, but not deep or shallow."""
+NO_STRENGTH = {"mosaic", "moire", "low_light_weather"}
+"""Types whose levels are different, but about equally strong: a Bayer pattern begins in one of four ways, the bands of
+moire are wide or narrow, but not deep or shallow, and kinds of weather are combined."""
 
 
 def psnr(image, reference):
     return float(-10 * torch.log10((image - reference).square().mean()))
+
+
+def test_there_are_nineteen_types_and_enough_levels():
+    assert [entry.label for entry in CATALOGUE] == list(range(19))
+    assert sum(len(entry.levels) for entry in CATALOGUE) >= 219
 
 
 def test_names_labels_and_numbers_of_levels():
@@ -40,6 +45,11 @@ def test_names_labels_and_numbers_of_levels():
         "mosaic": (11, 4),
         "low_light": (12, 8),
         "moire": (13, 6),
+        "blur_jpeg": (14, 6),
+        "blur_rain": (15, 4),
+        "low_light_blur": (16, 6),
+        "low_light_weather": (17, 7),
+        "low_quality": (18, 6),
     }
 
 
@@ -163,7 +173,7 @@ def test_clashes_are_refused(changes, message):
         Catalogue(*CATALOGUE, Degradation(**values))
 
 
-MORE_SEEDS = {"defocus_blur": 30}
+MORE_SEEDS = {"defocus_blur": 30, "blur_jpeg": 30, "blur_rain": 30}
 """Kinds whose random scenes differ by more than their neighbouring levels."""
 
 
@@ -178,12 +188,19 @@ def scores(photos):
     return {level: mean(level) for entry in CATALOGUE for level in entry.levels}
 
 
-TWO_VALUES = {("raindrop", "radius"), ("streak_drop", "count")}
+TWO_VALUES = {
+    ("raindrop", "radius"),
+    ("streak_drop", "count"),
+    ("blur_jpeg", "length"),
+    ("blur_rain", "radius"),
+    ("blur_rain", "count"),
+    ("low_quality", "scale"),
+}
 """Parameters of which the grid has two values, which show the direction but not that it goes on."""
 
 
-SHAPES = {("gaussian_blur", "family")}
-"""Parameters that change the damage, but not in strength."""
+SHAPES = {("gaussian_blur", "family"), ("low_light_blur", "noise")}
+"""Parameters that change the damage, but not in strength; noise is little beside the loss of light."""
 
 
 @each_kind
@@ -210,7 +227,7 @@ LIGHTER = {"sensor_noise": 42, "gaussian_blur": 50, "jpeg": 40}
 def test_levels_span_a_useful_range(entry, scores):
     weakest, strongest = (pick(scores[level] for level in entry.levels) for pick in (max, min))
     if entry.name in NO_STRENGTH:
-        assert 15 < strongest <= weakest < 32
+        assert 12 < strongest <= weakest < 32
         return
     assert 15 < weakest < LIGHTER.get(entry.name, 36)
     assert 6 < strongest < 25

@@ -70,7 +70,7 @@ def test_the_number_of_threads_does_not_matter(name, here, threaded):
 
 @pytest.mark.parametrize("name", LEVELS)
 def test_an_old_processor_gives_the_same(name, here, old_processor):
-    # Single-precision exponentials, powers and OpenCV's filters end in other last bits there; see degradations/exact.py.
+    # Single-precision exponentials, powers and filters end in other last bits there: see degradations/exact.py.
     assert np.array_equal(old_processor[name], here[name])
 
 

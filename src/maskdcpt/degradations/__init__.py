@@ -3,12 +3,14 @@
 from maskdcpt.degradations.base import Level, apply, to_dict
 from maskdcpt.degradations.catalogue import CATALOGUE, from_dict
 from maskdcpt.degradations.chain import Chain, Composite
+from maskdcpt.degradations.composites import BlurJpeg, BlurRain, LowLightBlur, LowLightWeather
 from maskdcpt.degradations.compression import Jpeg, WebP
 from maskdcpt.degradations.defocus import Defocus
 from maskdcpt.degradations.frame_average import FrameAverage
 from maskdcpt.degradations.gaussian_blur import GaussianBlur, SincBlur
 from maskdcpt.degradations.haze import Haze
 from maskdcpt.degradations.low_light import LowLight
+from maskdcpt.degradations.low_quality import LowQuality
 from maskdcpt.degradations.mixture import Mixture
 from maskdcpt.degradations.moire import Moire
 from maskdcpt.degradations.mosaic import Mosaic
@@ -30,6 +32,8 @@ from maskdcpt.degradations.types import Catalogue, Degradation
 
 __all__ = [
     "CATALOGUE",
+    "BlurJpeg",
+    "BlurRain",
     "Catalogue",
     "Chain",
     "Composite",
@@ -45,6 +49,9 @@ __all__ = [
     "Jpeg",
     "Level",
     "LowLight",
+    "LowLightBlur",
+    "LowLightWeather",
+    "LowQuality",
     "Mixture",
     "Moire",
     "Mosaic",

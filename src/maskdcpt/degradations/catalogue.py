@@ -8,12 +8,14 @@ from math import pi
 from typing import Any
 
 from maskdcpt.degradations.base import Level
+from maskdcpt.degradations.composites import MIXES, BlurJpeg, BlurRain, LowLightBlur, LowLightWeather
 from maskdcpt.degradations.compression import Jpeg, WebP
 from maskdcpt.degradations.defocus import Defocus
 from maskdcpt.degradations.frame_average import FrameAverage
 from maskdcpt.degradations.gaussian_blur import FAMILIES, GaussianBlur, SincBlur
 from maskdcpt.degradations.haze import Haze
 from maskdcpt.degradations.low_light import LowLight
+from maskdcpt.degradations.low_quality import STRENGTHS, LowQuality
 from maskdcpt.degradations.moire import Moire
 from maskdcpt.degradations.mosaic import PHASES, Mosaic
 from maskdcpt.degradations.motion_blur import MotionBlur
@@ -140,6 +142,40 @@ CATALOGUE = Catalogue(
         label=13,
         title="Moire",
         levels=tuple(Moire(period) for period in (64, 42, 26, 16, 10, 6)),
+    ),
+    Degradation(
+        name="blur_jpeg",
+        label=14,
+        title="Motion blur and JPEG",
+        levels=tuple(BlurJpeg(length, quality) for length in (5, 15) for quality in (50, 25, 10)),
+    ),
+    Degradation(
+        name="blur_rain",
+        label=15,
+        title="Defocus blur and raindrops",
+        levels=tuple(BlurRain(radius, count) for radius in (1.5, 5) for count in (12, 45)),
+    ),
+    Degradation(
+        name="low_light_blur",
+        label=16,
+        title="Low light, motion blur and noise",
+        levels=tuple(
+            LowLightBlur(gamma, length, noise)
+            for gamma, length in ((1.5, 9), (2.5, 17), (3.5, 25))
+            for noise in ("clean", "noisy")
+        ),
+    ),
+    Degradation(
+        name="low_light_weather",
+        label=17,
+        title="Low light, haze, rain and snow",
+        levels=tuple(LowLightWeather(mix) for mix in MIXES),
+    ),
+    Degradation(
+        name="low_quality",
+        label=18,
+        title="Low resolution, noise, blur and JPEG",
+        levels=tuple(LowQuality(scale, strength) for scale in (2, 4) for strength in STRENGTHS),
     ),
 )
 """The types, in the order of the rows of the UIR-2.5M table of the MaskDCPT paper."""
