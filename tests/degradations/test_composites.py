@@ -44,7 +44,7 @@ def test_haze_lies_over_the_dark_scene():
 
 
 def test_noise_of_a_dark_shaken_photo_is_not_blurred(photos):
-    noisy, clean = (LowLightBlur(3, 15, noise)(photos[0], np.random.default_rng(2)) for noise in ("noisy", "clean"))
+    noisy, clean = (LowLightBlur(3, 15, noise)(photos[0], np.random.default_rng(2)) for noise in ("on", "off"))
     difference = to_linear(noisy.numpy()) - to_linear(clean.numpy())
     light = to_linear(clean.numpy())
     bright = light > np.quantile(light, 0.8)  # in the dark noise is cut off at black
@@ -54,7 +54,7 @@ def test_noise_of_a_dark_shaken_photo_is_not_blurred(photos):
 
 
 def test_a_dark_shaken_photo_without_noise_has_none():
-    flat = LowLightBlur(3, 15, "clean")(torch.full((3, 64, 64), 0.8), np.random.default_rng(0))
+    flat = LowLightBlur(3, 15, "off")(torch.full((3, 64, 64), 0.8), np.random.default_rng(0))
     assert float(flat.flatten(1).std(dim=1).max()) < 1e-5
 
 

@@ -162,7 +162,7 @@ CATALOGUE = Catalogue(
         levels=tuple(
             LowLightBlur(gamma, length, noise)
             for gamma, length in ((1.5, 9), (2.5, 17), (3.5, 25))
-            for noise in ("clean", "noisy")
+            for noise in ("off", "on")
         ),
     ),
     Degradation(

@@ -83,14 +83,14 @@ class LowLightBlur(Level):
     length: float = parameter(1, 201, "pixels along the path of the camera")
     """As for ``MotionBlur``."""
 
-    noise: str = choice("clean", "noisy")
+    noise: str = choice("off", "on")
     """Whether the sensor adds the noise of a gain of 2^(gamma - 1)."""
 
     def degrade(self, image: Pixels, rng: Generator) -> Pixels:
         """Darkens, shakes, adds noise."""
         kernel = shake_kernel(self.length, rng).astype(np.float32)
         light = np.maximum(convolve(darken(image, self.gamma, rng), kernel), 0)
-        return to_encoded(light if self.noise == "clean" else add_sensor_noise(light, 2 ** (self.gamma - 1), rng))
+        return to_encoded(light if self.noise == "off" else add_sensor_noise(light, 2 ** (self.gamma - 1), rng))
 
 
 WEATHER = {"low": LowLight(2), "rain": RainStreak(35, 30), "snow": Snow("medium", 25), "haze": Haze(0.1, 0.75)}

@@ -29,7 +29,8 @@ class Defocus(Level):
     ACM TOG 1982). The depth is synthetic. It is cut into a few layers, each blurred by a disc in linear light, so
     that bright points become discs, and composed from back to front with soft mattes, so that what is near and
     blurred reaches over what is behind it. The aperture is an even disc, and what a near object hides, which its
-    blurred rim would let through, is taken to look like the object.
+    blurred rim would let through, is taken to look like the object. Layers, linear light and double precision, which
+    makes results the same on all machines, take several times what one blur by a disc does.
     """
 
     type_name: ClassVar[str] = "defocus_blur"
