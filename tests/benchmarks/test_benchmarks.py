@@ -1,5 +1,7 @@
 """What ``maskdcpt bench`` reports is what it says."""
 
+import math
+import re
 import subprocess
 import sys
 
@@ -7,7 +9,7 @@ import pytest
 import torch
 
 from maskdcpt.allocator import give_back_freed_memory, keep_freed_memory
-from maskdcpt.benchmarks import Plan, bench_backbones
+from maskdcpt.benchmarks import DegradationPlan, Plan, bench_backbones, bench_degradations
 from maskdcpt.benchmarks.backbones import _flops
 from maskdcpt.benchmarks.memory import peak_memory
 from maskdcpt.benchmarks.timing import race
@@ -103,3 +105,31 @@ def test_other_systems_are_left_alone(monkeypatch):
     monkeypatch.setattr("sys.platform", "darwin")
     assert not keep_freed_memory()
     assert not give_back_freed_memory()
+
+
+def test_degradations_are_measured_kind_by_kind():
+    lines = list(bench_degradations(["jpeg", "grey_poisson_noise"], DegradationPlan(rounds=1, batches=0)))
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][2:]
+    assert [row[:2] for row in rows] == [["jpeg", "jpeg"], ["jpeg", "webp"], ["noise", "grey_poisson_noise"]]
+    rates = [float(row[2]) for row in rows]
+    assert rates[0] > rates[1] > 0
+    assert "imencode" in rows[1][3]
+    assert all(sum(int(share) for share in re.findall(r"(\d+)%", row[3])) <= 101 for row in rows)
+    mean, slowest = (float(number) for number in re.findall(r"(\d+) images/s", lines[-2]))
+    assert mean == pytest.approx(math.prod(rates) ** (1 / 3), rel=0.02)
+    assert slowest == min(rates)
+
+
+@pytest.mark.slow
+def test_workers_of_the_data_loader_race_each_other():
+    lines = list(bench_degradations(["salt_pepper_noise"], DegradationPlan(rounds=1, batches=3, laps=1)))
+    one, times = re.fullmatch(
+        r"The data loader makes (\d+) crops a second with one worker, ([\d.]+) times as many with two\.", lines[-1]
+    ).groups()
+    assert int(one) > 0
+    assert float(times) > 0
+
+
+def test_unknown_degradations_are_refused_at_once():
+    with pytest.raises(UserError, match="did you mean 'haze'"):
+        bench_degradations(["hase"], DegradationPlan(rounds=1, batches=0))

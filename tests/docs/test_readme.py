@@ -11,13 +11,21 @@ from pathlib import Path
 import pytest
 
 from maskdcpt.data.procedural import procedural_image
+from maskdcpt.degradations import CATALOGUE
 from maskdcpt.images import read_image, write_image
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"<!-- run -->\n```(\w+)\n(.*?)```", README, flags=re.DOTALL)
-COMMANDS = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines()]
-PYTHON = [block for kind, block in BLOCKS if kind == "python"]
+DEGRADATIONS = (ROOT / "docs" / "degradations.md").read_text()
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    found = re.findall(r"<!-- run -->\n```(\w+)\n(.*?)```", page, flags=re.DOTALL)
+    return [block for name, block in found if name == kind]
+
+
+COMMANDS = "".join(blocks(README, "sh")).splitlines()
+PYTHON = blocks(README, "python")
 
 # Appended to the commands that train, which otherwise take minutes.
 QUICK = "--train.steps 2 --train.batch 2 --data.crop 32 --data.workers 0 --train.device cpu"
@@ -68,6 +76,24 @@ def test_the_python_example_runs(desk, monkeypatch, capsys):
     assert "Haze(" in capsys.readouterr().out
 
 
+def test_the_page_of_degradations_does_what_it_says(desk):
+    for line in "".join(blocks(DEGRADATIONS, "sh")).splitlines():
+        result = run(line, desk)
+        assert result.returncode == 0, f"{line}\n{result.stdout}\n{result.stderr}"
+    assert (desk / "hazy.png").is_file()
+    assert len(list((desk / "every-level" / "snow").glob("*/photo.png"))) == 9
+    names: dict = {}
+    exec("".join(blocks(DEGRADATIONS, "python")), names)
+    assert names["again"].shape == names["both"].shape == names["hazy"].shape == names["image"].shape
+
+
+def test_the_table_of_degradations_is_the_catalogue():
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \| (\d+) \|", DEGRADATIONS, flags=re.MULTILINE)
+    found = [(int(label), name, int(levels)) for label, name, levels in rows]
+    assert found == [(entry.label, entry.name, len(entry.levels)) for entry in CATALOGUE]
+    assert f"at {sum(len(entry.levels) for entry in CATALOGUE)} levels" in DEGRADATIONS
+
+
 def test_the_two_commands_exist():
     for target in ("demo", "test"):
         result = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -83,11 +109,14 @@ def test_sections_stand_in_the_order_people_need_them():
     assert places == sorted(places)
 
 
-def test_files_the_readme_points_to_exist():
-    for target in re.findall(r"\]\(((?!http)[^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+def test_files_that_pages_point_to_exist():
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(((?!http)[^)#]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page}: {target}"
 
 
 def test_nothing_shown_is_left_out_of_the_test():
-    shown = [line for block in re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL) for line in block.splitlines()]
-    assert {line for line in shown if line.startswith("maskdcpt")} == set(COMMANDS)
+    for page in (README, DEGRADATIONS):
+        shown = [line for block in re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL) for line in block.splitlines()]
+        commands = {line for line in shown if line.startswith("maskdcpt")}
+        assert commands == set("".join(blocks(page, "sh")).splitlines())

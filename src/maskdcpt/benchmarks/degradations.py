@@ -58,7 +58,6 @@ def _lines(entries: Sequence[Degradation], plan: DegradationPlan) -> Iterator[st
     photo = central_crop(sample_photo("astronaut"), SIDE)
     rates: list[float] = []
     kinds = [entry.only(kind) for entry in entries for kind in entry.kinds]
-    types = {kind.type_name: entry.name for entry in entries for kind in entry.kinds}
     threads = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
@@ -68,7 +67,9 @@ def _lines(entries: Sequence[Degradation], plan: DegradationPlan) -> Iterator[st
                 levels = (*kind.levels, *kind.held_out)
                 seconds = [_fastest(photo, level, plan.rounds) for level in levels]
                 rates.append(len(levels) / sum(seconds))
-                yield line((types[kind.name], kind.name, f"{rates[-1]:.0f}", _shares(photo, levels)))
+                yield line(
+                    (CATALOGUE.types_of(levels[0])[0].name, kind.name, f"{rates[-1]:.0f}", _shares(photo, levels))
+                )
                 bar.update()
     finally:
         cv2.setNumThreads(threads[0])
