@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
+from PIL import Image
 
 from maskdcpt.degradations import CATALOGUE, GaussianNoise, GreyGaussianNoise, Haze, apply
 from maskdcpt.errors import UserError
@@ -140,3 +141,42 @@ def test_extreme_sizes(kind, size):
 def test_wrong_images_are_refused_with_what_is_right(image, message):
     with pytest.raises(UserError, match=message):
         apply(image, GaussianNoise(10))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", MIDDLE, ids=[kind.name for kind in KINDS])
+def test_photos_of_twelve_million_pixels_are_degraded(level):
+    photo = torch.rand(3, 300, 400, generator=torch.Generator().manual_seed(0)).repeat(1, 10, 10)
+    result = apply(photo, level)
+    assert result.shape == (3, 3000, 4000)
+    assert result.isfinite().all()
+    assert not torch.equal(result, photo)
+
+
+@each_type
+def test_every_form_of_an_image_gives_the_same(level, photos):
+    # What 8 bit can hold, so that all forms hold the same picture.
+    pixels = photos[0].mul(255).round()
+    expected = apply(pixels / 255, level, seed=2)
+    bytes_ = pixels.permute(1, 2, 0).byte().numpy()
+    as_bytes = apply(bytes_, level, seed=2)
+    assert as_bytes.dtype == np.uint8
+    assert np.array_equal(as_bytes, expected.mul(255).round().byte().permute(1, 2, 0).numpy())
+    deep = apply(bytes_.astype(np.uint16) * 257, level, seed=2)
+    assert deep.dtype == np.uint16
+    assert np.array_equal(deep, np.rint(expected.permute(1, 2, 0).double().numpy() * 65535).astype(np.uint16))
+    floats = apply(bytes_.astype(np.float32) / np.float32(255), level, seed=2)
+    assert floats.dtype == np.float32
+    assert np.array_equal(floats, expected.permute(1, 2, 0).numpy())
+    picture = apply(Image.fromarray(bytes_), level, seed=2)
+    assert np.array_equal(np.asarray(picture), as_bytes)
+
+
+def test_grey_images_stay_grey():
+    grey = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1))
+    hazy = apply(grey, Haze(0.1, 0.9), seed=1)
+    assert hazy.shape == grey.shape
+    assert hazy.dtype == np.uint8
+    colour = apply(np.stack([grey] * 3, axis=2), Haze(0.1, 0.9), seed=1)
+    assert np.abs(colour[..., 0].astype(int) - hazy).max() <= 1
+    assert apply(Image.fromarray(grey), Haze(0.1, 0.9), seed=1).mode == "L"

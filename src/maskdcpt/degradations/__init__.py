@@ -8,7 +8,7 @@ from maskdcpt.degradations.compression import Jpeg, WebP
 from maskdcpt.degradations.defocus import Defocus
 from maskdcpt.degradations.frame_average import FrameAverage
 from maskdcpt.degradations.gaussian_blur import GaussianBlur, SincBlur
-from maskdcpt.degradations.haze import Haze
+from maskdcpt.degradations.haze import Haze, scatter
 from maskdcpt.degradations.low_light import LowLight
 from maskdcpt.degradations.low_quality import LowQuality
 from maskdcpt.degradations.mixture import Mixture
@@ -67,5 +67,6 @@ __all__ = [
     "WebP",
     "apply",
     "from_dict",
+    "scatter",
     "to_dict",
 ]
