@@ -34,9 +34,21 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     """The objects of a file of JSON lines, none where it is missing.
 
     A last line that an interruption cut off is left out.
+
+    Raises:
+        UserError: If another line is no object.
     """
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict):
+            raise UserError(f"{path}: line {number} is no JSON object; mend it or remove the file")
+        rows.append(row)
+    return rows
 
 
 def append_row(path: Path, row: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ def derive_seed(*parts: int | str) -> int:
     digest = hashlib.blake2b(digest_size=8)
     for part in parts:
         kind, text = ("s", part) if isinstance(part, str) else ("i", str(index(part)))
-        encoded = text.encode()
+        encoded = text.encode(errors="surrogateescape")
         # With its kind and length in front, no part can be mistaken for another or run into the next.
-        digest.update(f"{kind}{len(encoded)}:".encode() + encoded)
+        digest.update(f"{kind}{len(encoded)}:".encode(errors="surrogateescape") + encoded)
     return int.from_bytes(digest.digest(), "big")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from maskdcpt.data import sample_photo
-from maskdcpt.degradations import CATALOGUE
+from maskdcpt.degradations import CATALOGUE, apply, from_dict
 from maskdcpt.images import read_image, write_image
 
 
@@ -23,11 +23,33 @@ def test_a_level_by_number_and_by_parameters_is_the_same(command, photo, tmp_pat
     level = CATALOGUE["haze"].levels[index]
     code, out, err = command("degrade", photo, tmp_path / "1.png", "--type", "haze", "--level", index)
     assert (code, err) == (0, "")
-    assert re.fullmatch(rf"1 of 1 images made in [\d.]+ s: {tmp_path}/1\.png\n", out)
+    record, summary = out.splitlines()
+    assert re.fullmatch(rf"1 of 1 images made in [\d.]+ s: {tmp_path}/1\.png", summary)
+    made = json.loads(record)
+    assert (made["image"], made["source"], made["types"]) == ("1.png", "photo.png", ["haze"])
+    again = apply(read_image(photo).pixels, from_dict(made["level"]), made["seed"])
+    assert torch.allclose(read_image(tmp_path / "1.png").pixels, again, atol=1e-6)
     parameters = f"beta={level.beta},airlight={level.airlight}"
     assert command("degrade", photo, tmp_path / "2.png", "--type", "haze", "--level", parameters)[0] == 0
     assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
     assert not torch.equal(read_image(tmp_path / "1.png").pixels, read_image(photo).pixels)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("jpeg", "quality=42"),
+        ("motion_blur", "length=7.5"),
+        ("motion_blur", "frames=9"),
+        ("grey_poisson_noise", "scale=2"),
+    ],
+)
+def test_parameters_tell_the_kind(command, photo, tmp_path, name, parameters):
+    code, out, err = command("degrade", photo, tmp_path / "out.png", "--type", name, "--level", parameters)
+    assert (code, err) == (0, "")
+    level = json.loads(out.splitlines()[0])["level"]
+    parameter, value = parameters.split("=")
+    assert level[parameter] == float(value)
 
 
 def test_all_levels_of_a_type_and_then_the_same_again(command, photo, tmp_path):
@@ -97,7 +119,19 @@ def test_the_gallery_shows_every_kind_of_a_type(command, photo, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["IN"], "an image or folder IN and a place OUT for the result are needed"),
+        (["IN", "--random"], "an image or folder IN and a place OUT for the result are needed"),
+        (["IN", "OUT", "--level", "3", "--gallery", "OUT"], "--gallery goes without OUT and without any of --level"),
+        (["--list", "--random"], "--list goes without OUT and without any of --level, --random"),
+        (["IN", "OUT", "--type", "webp", "--random"], "all levels of 'webp' are held out from training"),
+        (["IN", "OUT", "--type", "webp", "--all"], "all levels of 'webp' are held out from training"),
+        (["IN", "OUT", "--type", "", "--random"], "unknown degradation ''"),
+        (["IN", "OUT", "--type", "haze", "--level", "\u00b2"], "--level is a number or parameters such as"),
+        (["IN", "OUT", "--type", "haze", "--level", "beta=0.1,beta=0.2"], "each once, not 'beta=0.1,beta=0.2'"),
+        (
+            ["IN", "OUT", "--type", "noise", "--level", "sigma=3"],
+            "name one as --type: gaussian_noise",
+        ),
+        (["--gallery", "DIR"], "a page needs a file, and this is a folder"),
         (["IN", "OUT"], "one of --level, --random and --all says what is done"),
         (["IN", "OUT", "--random", "--all"], "one of --level, --random and --all says what is done"),
         (["IN", "OUT", "--level", "3"], "--level is a level of a type; --type says of which"),
@@ -115,6 +149,7 @@ def test_the_gallery_shows_every_kind_of_a_type(command, photo, tmp_path):
 )
 def test_bad_input_is_one_line(command, photo, tmp_path, words, message):
     names = {"IN": photo, "OUT": tmp_path / "out.png", "OUT.txt": tmp_path / "out.txt", "NONE": tmp_path / "none"}
+    names["DIR"] = tmp_path
     before = sorted(tmp_path.rglob("*"))
     code, out, err = command("degrade", *(names.get(word, word) for word in words))
     assert (code, out) == (2, "")

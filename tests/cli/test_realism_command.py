@@ -51,6 +51,8 @@ def test_a_classifier_names_the_real_photos(command, weights, photos, tmp_path):
         (["haze"], "'haze' is not TYPE=DIR, such as haze=photos/haze"),
         (["hase=photos"], "unknown degradation 'hase'; did you mean 'haze'?"),
         (["haze=nowhere"], "nowhere: no such folder"),
+        (["haze=a", "haze=b"], "a type of damage is named twice"),
+        (["webp=a"], "all levels of 'webp' are held out"),
     ],
 )
 def test_bad_input_is_one_line(command, tmp_path, words, message):

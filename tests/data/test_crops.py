@@ -46,7 +46,7 @@ def test_degraded_and_clean_show_the_same_place():
 def test_all_eight_views_and_all_types_occur_about_equally_often():
     samples = DegradedCrops(Ramp(), CONFIG, seed=0)
     views, labels = {}, np.zeros(len(CONFIG.types), int)
-    for index in range(800):
+    for index in range(2400):
         sample = samples[index]
         labels[sample.label] += 1
         red, green = sample.clean[0], sample.clean[1]
@@ -55,7 +55,7 @@ def test_all_eight_views_and_all_types_occur_about_equally_often():
         steps = tuple(channel.diff(dim=axis).sum().sign().item() for channel in (red, green) for axis in (0, 1))
         views[steps] = views.get(steps, 0) + 1
     share = 1 / len(CONFIG.types)
-    assert (abs(labels - 800 * share) < 4.5 * np.sqrt(800 * share * (1 - share))).all(), labels
+    assert (abs(labels - 2400 * share) < 4.5 * np.sqrt(2400 * share * (1 - share))).all(), labels
     assert len(views) == 8
     assert min(views.values()) > 0.5 * max(views.values())
 
@@ -124,6 +124,9 @@ def test_central_crops():
         ({"types": ("hazze",)}, "did you mean 'haze'"),
         ({"types": ()}, "at least one type"),
         ({"types": ("haze", "haze")}, "only once"),
+        ({"types": ("gaussan_noise",)}, "did you mean 'gaussian_noise'"),
+        ({"types": ("webp",)}, "all levels of 'webp' are held out"),
+        ({"types": ("noise", "gaussian_noise")}, "a type and a kind of it cannot both be classes"),
         ({"crop": 0}, "at least 1"),
         ({"workers": -1}, "at least 0"),
     ],

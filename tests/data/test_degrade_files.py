@@ -1,6 +1,7 @@
 """Degrading files and folders, with records from which every result can be made again."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -163,3 +164,78 @@ def test_grey_and_16_bit_images_are_degraded_with_a_note(tmp_path, samples):
     assert read_image(tmp_path / "y.png").pixels.shape == (3, 15, 20)
     assert any("grey expanded to RGB" in note for note in report.batch.notes)
     assert any("16-bit reduced" in note for note in report.batch.notes) == (samples == "deep")
+
+
+def test_originals_are_never_replaced_by_whatever_way_they_are_reached(photos, tmp_path):
+    make(photos / "trip" / "b.png", tmp_path / "out", BOTH[:1])
+    before = {name: (photos / name).read_bytes() for name in files(photos)}
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "trip").symlink_to(photos / "trip")
+    for source, target in ((photos / "trip" / "b.png", photos / "trip"), (photos, tmp_path / "linked")):
+        with pytest.raises(UserError, match="needs a file of its own, and this is the original"):
+            make(source, target, [Version("", HAZE)], force=True)
+    assert {name: (photos / name).read_bytes() for name in files(photos)} == before
+
+
+def test_a_killed_replacement_is_not_taken_for_done(photos, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    make(photos / "a.jpg", out, BOTH[:1])
+    stronger = [Version("haze", Haze(0.2, 0.9))]
+
+    def die(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("maskdcpt.data.degrade.write_image", die)
+        with pytest.raises(KeyboardInterrupt):
+            make(photos / "a.jpg", out, stronger, force=True)
+    report = make(photos / "a.jpg", out, stronger)
+    assert (len(report.batch.written), report.found) == (1, 0)
+    clean = read_image(photos / "a.jpg").pixels
+    row = rows(out)[0]
+    assert torch.equal(read_image(out / "haze/a.png").pixels, apply(clean, from_dict(row["level"]), row["seed"]))
+
+
+def test_records_hold_each_image_once(photos, tmp_path):
+    out = tmp_path / "out"
+    make(photos, out)
+    make(photos, out, force=True, seed=1)
+    assert len(rows(out)) == len({row["image"] for row in rows(out)}) == 4
+    (out / "degradations.jsonl").write_text('{"image": "b.p')
+    with pytest.raises(UserError, match="--force replaces them"):
+        make(photos, out)
+    make(photos, out, force=True)
+    assert len(rows(out)) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"text\n", "line 1 is no JSON object"),
+        (b'{"image": "a.png"}\n[3]\n', "line 2 is no JSON object"),
+        (b"\xff\xfe\n", "line 1 is no JSON object"),
+        (b'{"name": "a.png"}\n', "line 1 names no image"),
+    ],
+)
+def test_damaged_records_are_refused_before_any_work(photos, tmp_path, content, message):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "degradations.jsonl").write_bytes(content)
+    with pytest.raises(UserError, match=rf"degradations\.jsonl: {message}; mend it or remove the file"):
+        make(photos, out)
+    assert (out / "degradations.jsonl").read_bytes() == content
+    assert not list(out.rglob("*.png"))
+
+
+def test_a_broken_single_image_is_one_error(photos, tmp_path):
+    (photos / "a.jpg").write_bytes(b"text")
+    with pytest.raises(UserError, match=r"a\.jpg: not an image"):
+        make(photos / "a.jpg", tmp_path / "out")
+
+
+def test_names_that_are_no_text_are_degraded(tmp_path):
+    source = tmp_path / "in"
+    source.mkdir()
+    write_image(torch.rand(3, 8, 8), source / "x.png")
+    os.rename(source / "x.png", os.fsencode(source) + b"/x\xff.png")
+    assert len(make(source, tmp_path / "out", BOTH[:1]).batch.written) == 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from maskdcpt.degradations import CATALOGUE, Catalogue, Degradation, GaussianNoise, Haze, Level, apply, to_dict
+from maskdcpt.degradations import CATALOGUE, Catalogue, Chain, Degradation, GaussianNoise, Haze, Level, apply, to_dict
 from maskdcpt.degradations.parameters import parameter, parameter_of
 from maskdcpt.errors import UserError
 
@@ -165,6 +165,7 @@ def test_a_new_type_is_one_class_and_one_entry(photos):
         ({"name": "haze"}, "name 'haze' occurs twice"),
         ({"label": 6}, "label 6 occurs twice"),
         ({"levels": (Haze(0.1, 1),)}, "name 'haze' occurs twice"),
+        ({"levels": (Chain((Haze(0.1, 1),)),)}, "name 'chain' occurs twice"),
     ],
 )
 def test_clashes_are_refused(changes, message):

@@ -34,9 +34,10 @@ def test_steps_are_done_in_order(photos):
     assert noise[0] > 1.3 * noise[1]
 
 
-def test_a_chain_of_one_is_that_one_with_other_random_numbers(photos):
-    once = apply(photos[0], Chain((Haze(0, 0.9),)))
-    assert torch.equal(once, apply(photos[0], Haze(0, 0.9)))
+def test_a_chain_of_one_is_that_one_with_random_numbers_of_its_own(photos):
+    chained = Chain((Haze(0.1, 0.9),))(photos[0], np.random.default_rng(5))
+    assert torch.equal(chained, Haze(0.1, 0.9)(photos[0], np.random.default_rng(5).spawn(1)[0]))
+    assert not torch.equal(chained, photos[0])
 
 
 def test_equal_steps_do_not_share_random_numbers():
@@ -138,3 +139,9 @@ def test_no_level_that_is_held_out_is_ever_drawn():
 def test_wrong_mixtures_are_refused(options, weights, message):
     with pytest.raises(UserError, match=message):
         Mixture(options, weights)
+
+
+def test_a_level_that_is_none_is_refused(photos):
+    for wrong in ("haze", CATALOGUE["haze"], Mixture((Haze(0.1, 1),)), None):
+        with pytest.raises(UserError, match="a level is needed, such as"):
+            apply(photos[0], wrong)

@@ -35,6 +35,10 @@ def test_whole_and_fractional_spelling_are_the_same_level():
     assert json.dumps(to_dict(GaussianNoise(25))) == '{"type": "gaussian_noise", "sigma": 25.0}'
 
 
+def test_zero_has_no_sign():
+    assert repr(GaussianNoise(-0.0)) == "GaussianNoise(sigma=0.0)"
+
+
 def test_every_level_survives_json():
     for level in ALL_LEVELS:
         assert from_dict(json.loads(json.dumps(to_dict(level)))) == level
@@ -54,6 +58,7 @@ def test_every_level_survives_json():
         (lambda: LowLight("2"), r"gamma is '2', but must be a number"),
         (lambda: LowLight(None), r"gamma is None, but must be a number"),
         (lambda: LowLight(True), r"gamma is True, but must be a number"),
+        (lambda: LowLight(10**400), r"gamma is inf, but must lie in \[1, 8\]"),
     ],
 )
 def test_parameters_out_of_range_are_refused_with_the_range(make, allowed):

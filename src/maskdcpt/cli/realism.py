@@ -13,7 +13,7 @@ from maskdcpt.data import EmbeddedImages, FolderImages
 from maskdcpt.degradations import CATALOGUE
 from maskdcpt.errors import UserError
 from maskdcpt.inference import Restorer
-from maskdcpt.reports import RealismReport, write_realism
+from maskdcpt.reports import RealismReport, require_new_page, write_realism
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +42,16 @@ def run(argv: list[str]) -> int:
     real = dict(_pair(word) for word in options.real)
     if not real:
         raise UserError("one TYPE=DIR or more is needed, such as haze=photos/haze; see maskdcpt realism --help")
-    if options.out.exists() and not options.force:
-        raise UserError(f"{options.out} exists; --force replaces it")
+    if len(real) < len(options.real):
+        raise UserError("a type of damage is named twice; put all real photos of a type into one folder")
+    require_new_page(options.out, options.force)
     restorer = Restorer.from_pretrained(options.weights, device=options.device) if options.weights else None
     if restorer is not None and restorer.classifier is None:
         raise UserError(f"{options.weights}: these weights have no classifier; pre-training makes one")
     clean = FolderImages(options.data) if options.data else EmbeddedImages("test")
     report = write_realism(options.out, real, clean, restorer, options.seed)
+    for note in report.notes:
+        print(f"note: {note}")
     for line in _table(report):
         print(line)
     print(f"page: {options.out}")
@@ -59,7 +62,8 @@ def _pair(word: str) -> tuple[str, Path]:
     name, equals, folder = word.partition("=")
     if not equals or not folder:
         raise UserError(f"{word!r} is not TYPE=DIR, such as haze=photos/haze")
-    return CATALOGUE[name].name, Path(folder)
+    CATALOGUE[name].require_levels()
+    return name, Path(folder)
 
 
 def _table(report: RealismReport) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from maskdcpt.config import configuration
 from maskdcpt.degradations import CATALOGUE
-from maskdcpt.errors import UserError, nearest
+from maskdcpt.errors import UserError, naming, nearest
 
 
 @configuration
@@ -27,6 +27,11 @@ class DataConfig:
             raise UserError("data.types needs at least one type, each only once")
         for name in self.types:
             if name not in CATALOGUE:
-                raise UserError(f"data.types: no degradation is called {name!r}{nearest(name, CATALOGUE.names)}")
-            if not CATALOGUE[name].levels:
-                raise UserError(f"data.types: all levels of {name!r} are held out from training")
+                known = [*CATALOGUE.names, *(kind.type_name for entry in CATALOGUE for kind in entry.kinds)]
+                raise UserError(f"data.types: no degradation is called {name!r}{nearest(name, known)}")
+        with naming("data.types"):
+            levels = [level for name in self.types for level in CATALOGUE[name].levels]
+            for name in self.types:
+                CATALOGUE[name].require_levels()
+        if len(set(levels)) != len(levels):
+            raise UserError("data.types: a type and a kind of it cannot both be classes")

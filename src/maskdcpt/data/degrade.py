@@ -19,6 +19,7 @@ from maskdcpt.images import (
     pair_files,
     read_image,
     refuse_existing,
+    refuse_originals,
     work_through,
     write_image,
 )
@@ -44,6 +45,8 @@ class DegradeReport(NamedTuple):
 
     batch: BatchReport
     """What was made."""
+    records: tuple[dict[str, Any], ...]
+    """How each result asked for is made, as in the file of records."""
     found: int
     """How many images were there already, made by an earlier run of the same command."""
 
@@ -84,31 +87,37 @@ def degrade_files(
         progress: Whether to show a progress bar.
 
     Raises:
-        UserError: As ``images.pair_files`` and ``images.work_through``; before any work also if another process works
-            in the folder, or files exist that no earlier run of the same call has made and ``force`` is not set.
+        UserError: As ``images.pair_files`` and ``images.work_through``; before any work also if a result would replace
+            an original, another process works in the folder, its records are damaged, or files exist that no earlier
+            run of the same call has made and ``force`` is not set. For a single image, if it cannot be read.
     """
     jobs, folder = _plan(source, target, versions, seed)
+    refuse_originals([(job.source, job.target) for job in jobs])
+    if not source.is_dir():
+        read_image(source)  # what is wrong with the only image is one error, not one a version
     if folder is None:
         if not force:
             refuse_existing([job.target for job in jobs])
-        return DegradeReport(_run(jobs, None, single=True, progress=progress), found=0)
+        return DegradeReport(_run(jobs, None, progress), tuple(map(_record, jobs)), found=0)
     folder.mkdir(parents=True, exist_ok=True)
     with sole_owner(folder / LOCK, "degrading images into"):
-        records = _records(folder)
         left = jobs
+        records = _compact_records(folder)
         if not force:
             left = [job for job in jobs if not (job.target.exists() and records.get(job.key) == _record(job))]
             refuse_existing([job.target for job in left])
-        report = _run(left, folder, single=False, progress=progress)
-    return DegradeReport(report, found=len(jobs) - len(left))
+        try:
+            report = _run(left, folder, progress)
+        finally:
+            _compact_records(folder)
+        return DegradeReport(report, tuple(map(_record, jobs)), found=len(jobs) - len(left))
 
 
 def _plan(
     source: Path, target: Path, versions: Callable[[str], Iterable[Version]], seed: int
 ) -> tuple[list[_Job], Path | None]:
     one = None if source.is_dir() else list(versions(source.name))
-    single = one is not None and len(one) == 1 and not one[0].place
-    if single and not target.is_dir():
+    if one is not None and len(one) == 1 and not one[0].place and not target.is_dir():
         pairs, folder = pair_files(source, target), None
     elif source.is_dir() or not source.exists():
         pairs, folder = pair_files(source, target, suffix=".png"), target
@@ -127,7 +136,7 @@ def _plan(
     return jobs, folder
 
 
-def _run(jobs: list[_Job], folder: Path | None, *, single: bool, progress: bool) -> BatchReport:
+def _run(jobs: list[_Job], folder: Path | None, progress: bool) -> BatchReport:
     read = lru_cache(maxsize=1)(read_image)  # the versions of an image follow one another
     noted: set[Path] = set()
 
@@ -137,7 +146,9 @@ def _run(jobs: list[_Job], folder: Path | None, *, single: bool, progress: bool)
             degraded = apply(picture.pixels, job.level, job.seed)
         job.target.parent.mkdir(parents=True, exist_ok=True)
         if folder is not None:
-            # Before the image: one without a record would have to be taken for somebody else's.
+            # A record is there before its image, and no older image with it: a run that is killed here leaves nothing
+            # that could be taken for done.
+            job.target.unlink(missing_ok=True)
             append_row(folder / RECORDS, _record(job))
         write_image(degraded, job.target, like=picture)
         notes = [] if job.source in noted else [f"{job.source}: {note}" for note in picture.notes]
@@ -146,7 +157,7 @@ def _run(jobs: list[_Job], folder: Path | None, *, single: bool, progress: bool)
             notes.append(f"{job.target}: a JPEG file adds damage of its own; one that ends in .png does not")
         return notes
 
-    return work_through(jobs, degrade, title="degrading", single=single, progress=progress)
+    return work_through(jobs, degrade, title="degrading", single=folder is None, progress=progress)
 
 
 def _record(job: _Job) -> dict[str, Any]:
@@ -167,9 +178,14 @@ def _sha256(path: Path, changed: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _records(folder: Path) -> dict[str, dict[str, Any]]:
-    # Written anew, each image once and without the half line that a killed run may have left.
-    rows = {row["image"]: row for row in read_rows(folder / RECORDS)}
-    if rows:
-        write_rows(folder / RECORDS, rows.values())
-    return rows
+def _compact_records(folder: Path) -> dict[str, dict[str, Any]]:
+    """Reads the records by image and writes them anew, the newest of each and without a half line at the end."""
+    path = folder / RECORDS
+    rows = read_rows(path)
+    for number, row in enumerate(rows, 1):
+        if "image" not in row:
+            raise UserError(f"{path}: line {number} names no image; mend it or remove the file")
+    newest = {row["image"]: row for row in rows}
+    if path.exists():
+        write_rows(path, newest.values())
+    return newest

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from maskdcpt.degradations.parameters import parameter_of
+from maskdcpt.errors import UserError
 from maskdcpt.images import ImageT, from_tensor, to_tensor
 from maskdcpt.seeds import derive_seed
 
@@ -94,8 +95,11 @@ def apply(image: ImageT, level: Level, seed: int = 0) -> ImageT:
         the levels that say otherwise (``Level.quantised``).
 
     Raises:
-        UserError: If the image has another shape or type, is empty, or holds NaN or values outside [0, 1].
+        UserError: If the image has another shape or type, is empty, or holds NaN or values outside [0, 1], or the level
+            is none or cannot be applied to an image of this size.
     """
+    if not isinstance(level, Level):
+        raise UserError(f"a level is needed, such as CATALOGUE['haze'].levels[0] or Haze(0.1, 0.9), not {level!r}")
     pixels = to_tensor(image).cpu()
     rng = np.random.default_rng(derive_seed(seed, json.dumps(to_dict(level), sort_keys=True)))
     degraded = level(pixels, rng)

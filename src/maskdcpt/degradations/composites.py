@@ -46,10 +46,10 @@ class BlurJpeg(Composite):
 
 @dataclass(frozen=True)
 class BlurRain(Composite):
-    """Drops on the pane of a camera that has lost its focus on the scene.
+    """Drops on the pane of a camera that is not focused on all of the scene.
 
     RainDropClarity (Jin et al., "Raindrop clarity: a dual-focused dataset for day and night raindrop removal", ECCV
-    2024) has such photos: the camera focuses on the drops, or nearly so, and the scene behind them is blurred.
+    2024) has such photos: the nearer the camera focuses to the drops, the more is the scene behind them blurred.
     """
 
     type_name: ClassVar[str] = "blur_rain"

@@ -11,8 +11,8 @@ from numpy.random import Generator
 
 from maskdcpt.degradations.base import Level, Pixels
 from maskdcpt.degradations.eight_bit import to_bytes, to_floats
+from maskdcpt.degradations.limits import require_sides
 from maskdcpt.degradations.parameters import parameter
-from maskdcpt.errors import UserError
 
 JPEG_LIMIT = 65500
 """Most pixels along a side of a JPEG file: what libjpeg writes, a little below the 65535 that the format allows."""
@@ -64,11 +64,7 @@ class WebP(Level):
 
 def _through(image: Pixels, suffix: str, limit: int, options: list[int]) -> Pixels:
     """The picture after it was a file."""
-    _, height, width = image.shape
-    if max(height, width) > limit:
-        raise UserError(
-            f"a {suffix} file holds up to {limit} pixels a side; the image is {width} wide and {height} high"
-        )
+    require_sides(image, limit, f"a {suffix} file")
     red, green, blue = to_bytes(image)
     _, file = cv2.imencode(suffix, cv2.merge((blue, green, red)), options)
     blue, green, red = cv2.split(np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR)))

@@ -11,6 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from maskdcpt.degradations.base import Level, Pixels
+from maskdcpt.degradations.limits import WARPED, require_sides
 from maskdcpt.degradations.motion_blur import shake_path, wander
 from maskdcpt.degradations.parameters import parameter
 from maskdcpt.degradations.transfer import to_encoded, to_linear
@@ -24,7 +25,7 @@ class FrameAverage(Level):
     """The average of consecutive frames of a fast camera that moves: the blur of the GoPro and REDS data.
 
     GoPro averages 7 to 13 frames (Nah et al., "Deep multi-scale convolutional neural network for dynamic scene
-    deblurring", CVPR 2017), REDS as many as 24 ms take, interpolated to be without gaps (Nah et al., "NTIRE 2019
+    deblurring", CVPR 2017), REDS many more, interpolated to be without gaps (Nah et al., "NTIRE 2019
     challenge on video deblurring and super-resolution", CVPRW 2019), both of them as light, after inverting the
     response of the camera. Here the camera shakes, rolls and zooms a little about a random point of a flat scene, so
     the blur differs over the picture; nothing in the scene moves by itself.
@@ -38,6 +39,7 @@ class FrameAverage(Level):
 
     def degrade(self, image: Pixels, rng: Generator) -> Pixels:
         """Averages the light that a moving camera sees."""
+        require_sides(image, WARPED, self.type_name)
         poses = camera_poses(image.shape[1], image.shape[2], (self.frames - 1) * rng.uniform(1, 1.5), rng)
         return to_encoded(average_frames(to_linear(image), poses))
 

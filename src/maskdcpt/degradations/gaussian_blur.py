@@ -28,9 +28,10 @@ class GaussianBlur(Level):
     """Blur by a Gaussian or one of its relatives, drawn anew for each picture.
 
     Families, formulas and ranges are those of Real-ESRGAN (Wang et al., "Real-ESRGAN: Training real-world blind
-    super-resolution with pure synthetic data", ICCVW 2021, section 3.1) as the data of MaskDCPT use them:
-    on encoded values, on an odd side of 7 to 21 pixels drawn whatever the deviation, so that a wide kernel on a small
-    side is cut off and is then nearly a box. Half of the exponents are drawn below 1 and half above, evenly.
+    super-resolution with pure synthetic data", ICCVW 2021, section 3.1) as the data of MaskDCPT use them: on encoded
+    values, on an odd side of 7 to 21 pixels drawn whatever the deviation, so that a wide kernel on a small side is cut
+    off and is then nearly a box. Half of the exponents are drawn above 1, the others below it or, for plateaus, at 1.
+
     A kernel without symmetry takes far longer than the separable, round one of most libraries, which is "iso" here, and
     double precision, which makes results the same on all machines, takes twice the time of single.
     """

@@ -35,7 +35,10 @@ class Interval(Parameter):
         """The value as int or float, so that 25 and 25.0 print, serialise and seed alike."""
         if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real):
             raise UserError(f"{what} is {value!r}, but must be {'an integer' if self.whole else 'a number'}")
-        number = float(value)
+        try:
+            number = float(value) + 0.0  # so that -0 is 0
+        except OverflowError:
+            number = float("inf")
         if not self.low <= number <= self.high:  # also refuses NaN
             raise UserError(f"{what} is {number:g}, but must lie in [{self.low:g}, {self.high:g}]")
         return int(number) if self.whole else number

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from maskdcpt.degradations.base import Level, Pixels
 from maskdcpt.degradations.exact import log
+from maskdcpt.degradations.limits import WARPED, require_sides
 from maskdcpt.degradations.parameters import parameter
 from maskdcpt.degradations.raster import splat
 from maskdcpt.degradations.transfer import to_encoded, to_linear
@@ -66,6 +67,7 @@ class Raindrop(Level):
         """Covers the light with drops."""
         if self.count == 0:
             return image.copy()
+        require_sides(image, WARPED, self.type_name)
         _, height, width = image.shape
         light = np.ascontiguousarray(to_linear(image).transpose(1, 2, 0))
         shown = refract(light, draw_drops((height, width), self.count, self.radius, rng), self.radius)

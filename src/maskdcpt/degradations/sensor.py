@@ -65,7 +65,8 @@ class SensorNoise(Level):
         read = draw_read_variance(shot, rng)
         light = _look_up(_light_table(), image)
         noise = demosaic_noise(raw_noise(mosaic(light, camera), shot, read, rng))
-        light += np.moveaxis(cv2.transform(noise, np.linalg.inv(camera)), 2, 0)
+        developed = cv2.transform(noise, np.linalg.inv(camera)).astype(np.float32)
+        light += np.moveaxis(developed, 2, 0)
         return _look_up(_photo_table(), light)
 
 
@@ -113,22 +114,23 @@ def raw_noise(raw: Pixels, shot: float, read: float, rng: Generator) -> Pixels:
     Returns:
         (H + 2, W + 2). The signal beyond the border mirrors the inside, which keeps the colours of the mosaic.
     """
-    deviation = cv2.sqrt(raw * np.float32(shot) + np.float32(read))
+    deviation = np.sqrt(raw * np.float32(shot) + np.float32(read))
     noise = rng.standard_normal((raw.shape[0] + 2, raw.shape[1] + 2), dtype=np.float32)
     noise *= cv2.copyMakeBorder(deviation, 1, 1, 1, 1, cv2.BORDER_REFLECT_101)
     return noise
 
 
-def demosaic_noise(framed: Pixels) -> Pixels:
+def demosaic_noise(framed: Pixels) -> NDArray[np.float64]:
     """Bilinear demosaicing of an RGGB mosaic with its frame, (H + 2, W + 2), to channels last, (H, W, 3)."""
     # The frame shifts the phase: what is at odd places here is at even ones inside.
-    red, green, blue = np.zeros((3, *framed.shape), dtype=np.float32)
+    # In double precision, so that last bits do not matter, which differ between processors.
+    red, green, blue = np.zeros((3, *framed.shape))
     red[1::2, 1::2] = framed[1::2, 1::2]
     blue[::2, ::2] = framed[::2, ::2]
     green[1::2, ::2] = framed[1::2, ::2]
     green[::2, 1::2] = framed[::2, 1::2]
-    wide = np.array([0.5, 1, 0.5], dtype=np.float32)
-    cross = np.array([[0, 0.25, 0], [0.25, 1, 0.25], [0, 0.25, 0]], dtype=np.float32)
+    wide = np.array([0.5, 1, 0.5])
+    cross = np.array([[0, 0.25, 0], [0.25, 1, 0.25], [0, 0.25, 0]])
     planes = (
         cv2.sepFilter2D(red, -1, wide, wide),
         cv2.filter2D(green, -1, cross),

@@ -107,5 +107,5 @@ def draw_flakes(
     spread = 2 * np.pi * layer.blur**2 * (1 + 0.64 * extent**2)
     peak = -np.log(1 - layer.opacity) * rng.uniform(0.2, 1.0, size=(count, 1, 1))
     weight = np.broadcast_to(peak * spread / (layer.parts * time.size), points.shape[:3])
-    drawn = splat(points[..., 0], points[..., 1], weight, area).astype(np.float32)
+    drawn = splat(points[..., 0], points[..., 1], weight, area)
     return np.asarray(cv2.GaussianBlur(drawn, (0, 0), layer.blur), dtype=np.float32)

@@ -50,12 +50,22 @@ class Degradation:
             held_out=tuple(level for level in self.held_out if type(level) is kind),
         )
 
+    def require_levels(self) -> None:
+        """Checks that there is something to train on.
+
+        Raises:
+            UserError: If all levels are held out.
+        """
+        if not self.levels:
+            raise UserError(f"all levels of {self.name!r} are held out from training")
+
     def draw(self, rng: Generator) -> Level:
         """Draws one of ``levels``, all alike.
 
         Raises:
             UserError: If all levels are held out.
         """
+        self.require_levels()
         return Mixture(self.levels).draw(rng)
 
 
@@ -82,11 +92,14 @@ class Catalogue:
                 *(f"name {name!r}" for name in {entry.name, *(kind.type_name for kind in entry.kinds)}),
             )
         )
+        claims[f"name {Chain.type_name!r}"] += 1
         for claim, count in claims.items():
             if count > 1:
                 raise ValueError(f"catalogue: {claim} occurs twice")
         kinds: list[type[Level]] = [Chain, *(kind for entry in entries for kind in entry.kinds)]
         self._kinds: dict[str, type[Level]] = {kind.type_name: kind for kind in kinds}
+        parts = {kind.type_name: entry.only(kind) for entry in entries for kind in entry.kinds}
+        self._known = parts | {entry.name: entry for entry in entries}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -100,16 +113,12 @@ class Catalogue:
         return len(self._entries)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._known()
+        return name in self._known
 
     def __getitem__(self, name: str) -> Degradation:
-        if name not in self._known():
-            raise UserError(f"unknown degradation {name!r}{nearest(name, self._known())}")
-        return self._known()[name]
-
-    def _known(self) -> dict[str, Degradation]:
-        parts = {kind.type_name: entry.only(kind) for entry in self._entries for kind in entry.kinds}
-        return parts | {entry.name: entry for entry in self._entries}
+        if name not in self._known:
+            raise UserError(f"unknown degradation {name!r}{nearest(str(name), self._known)}")
+        return self._known[name]
 
     def __repr__(self) -> str:
         return f"Catalogue({', '.join(self.names)})"
@@ -135,10 +144,10 @@ class Catalogue:
             names: Types, or kinds of level, to draw from; without them all types.
 
         Raises:
-            UserError: If a name is unknown.
+            UserError: If a name is unknown, or all levels of a type are held out.
         """
         chosen = self._entries if names is None else tuple(self[name] for name in names)
-        return Mixture(tuple(Mixture(entry.levels) for entry in chosen)).draw(rng)
+        return chosen[int(rng.integers(len(chosen)))].draw(rng)
 
     def from_dict(self, values: Mapping[str, Any]) -> Level:
         """Builds a level from what ``to_dict`` made of it.

@@ -51,7 +51,7 @@ PROTOCOLS = {
     for protocol in (
         Protocol(
             "synthetic-5d",
-            version=1,
+            version=2,
             # A weak, a middle and a strong level of each type.
             levels=(
                 *(("haze", index) for index in (5, 17, 29)),

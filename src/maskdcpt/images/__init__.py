@@ -1,6 +1,6 @@
 """Pictures on disk and in memory, and the one form they have inside: RGB (3, H, W), float32 in [0, 1]."""
 
-from maskdcpt.images.batch import BatchReport, pair_files, refuse_existing, work_through
+from maskdcpt.images.batch import BatchReport, pair_files, refuse_existing, refuse_originals, work_through
 from maskdcpt.images.decode import Picture
 from maskdcpt.images.discover import list_images
 from maskdcpt.images.forms import ImageT, from_tensor, to_pil, to_tensor
@@ -17,6 +17,7 @@ __all__ = [
     "pair_files",
     "read_image",
     "refuse_existing",
+    "refuse_originals",
     "to_pil",
     "to_tensor",
     "work_through",

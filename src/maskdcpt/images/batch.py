@@ -61,6 +61,7 @@ def pair_files(source: Path, target: Path, suffix: str | None = None) -> list[tu
         if here == there or here in there.parents or there in here.parents:
             raise UserError(f"{target}: the new images need a folder apart from {source}")
         pairs = [(path, _renamed(target / path.relative_to(source), suffix)) for path in list_images(source)]
+        refuse_originals(pairs)
         twice = [path for path, count in Counter(path for _, path in pairs).items() if count > 1]
         if twice:
             both = " and ".join(str(path) for path, new in pairs if new == twice[0])
@@ -70,13 +71,27 @@ def pair_files(source: Path, target: Path, suffix: str | None = None) -> list[tu
         raise UserError(f"{source}: no such file or folder")
     target = _renamed(target / source.name, suffix) if target.is_dir() else target
     format_of(target)
-    if target.exists() and target.samefile(source):
-        raise UserError(f"{target}: the new image needs a file of its own, and this is the original")
+    refuse_originals([(source, target)])
     return [(source, target)]
 
 
 def _renamed(path: Path, suffix: str | None) -> Path:
     return path if suffix is None else path.with_suffix(suffix)
+
+
+def refuse_originals(pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Refuses to write to a file that is read from, by whatever links it is reached.
+
+    Args:
+        pairs: Images, each with the file that it is to become.
+
+    Raises:
+        UserError: If a new file is one of the images.
+    """
+    originals = {source.resolve() for source, _ in pairs}
+    for source, target in pairs:
+        if target.resolve() in originals or (target.exists() and target.samefile(source)):
+            raise UserError(f"{target}: the new image needs a file of its own, and this is the original")
 
 
 def refuse_existing(paths: Sequence[Path]) -> None:

@@ -1,7 +1,7 @@
 """Pages that show what happened: one self-contained HTML file each, readable on a phone, without scripts."""
 
 from maskdcpt.reports.gallery import write_gallery
-from maskdcpt.reports.page import Picture, Strip, picture, write_page
+from maskdcpt.reports.page import Picture, Strip, picture, require_new_page, write_page
 from maskdcpt.reports.plots import Curve, plot
 from maskdcpt.reports.realism import RealismReport, write_realism
 from maskdcpt.reports.run import run_curves, write_run_report
@@ -13,6 +13,7 @@ __all__ = [
     "Strip",
     "picture",
     "plot",
+    "require_new_page",
     "run_curves",
     "write_gallery",
     "write_page",

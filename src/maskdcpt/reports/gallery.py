@@ -55,14 +55,13 @@ def write_gallery(path: Path, entries: Sequence[Degradation], photo: Tensor, see
 
 
 def _strip(part: Degradation, photo: Tensor, detail: tuple[int, int], seed: int) -> Strip:
-    damaged = {level: apply(photo, level, seed) for level in part.levels or part.held_out}
-    scores = {level: psnr(image, photo) for level, image in damaged.items()}
-    ranked = sorted(damaged, key=lambda level: -scores[level])
+    scores = {level: psnr(apply(photo, level, seed), photo) for level in part.levels or part.held_out}
+    ranked = sorted(scores, key=lambda level: -scores[level])
     shown = [ranked[index] for index in sorted({0, len(ranked) // 2, len(ranked) - 1})]
-    pictures = [
-        picture(f"{_values(level)}: {scores[level]:.1f} dB", _with_detail(central_crop(damaged[level], SIDE), detail))
-        for level in shown
-    ]
+    pictures = []
+    for level in shown:
+        middle = central_crop(apply(photo, level, seed), SIDE)
+        pictures.append(picture(f"{_values(level)}: {scores[level]:.1f} dB", _with_detail(middle, detail)))
     return Strip(part.title if part.levels else f"{part.title} (held out)", pictures)
 
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 from torch import Tensor
 
+from maskdcpt.errors import UserError
 from maskdcpt.files import atomic_file, write_bytes
 
 
@@ -43,6 +44,19 @@ def picture(caption: str, image: Tensor) -> Picture:
 def data_uri(mime: str, data: bytes) -> str:
     """Bytes as text that a page can hold."""
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"
+
+
+def require_new_page(path: Path, force: bool) -> None:
+    """Checks that a page can be written, before the work that it will show, and makes its folder.
+
+    Raises:
+        UserError: If something is there that is not to be replaced.
+    """
+    if path.is_dir():
+        raise UserError(f"{path}: a page needs a file, and this is a folder")
+    if path.exists() and not force:
+        raise UserError(f"{path} exists; --force replaces it")
+    path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def write_page(path: Path, template: str, **values: object) -> Path:

@@ -63,6 +63,8 @@ class RealismReport(NamedTuple):
     """Titles of the types that the classifier knows; empty without one."""
     confusion: list[Named]
     """One a type; empty without a classifier."""
+    notes: list[str]
+    """What reading the real photos has dropped or approximated, a line each."""
 
 
 def write_realism(
@@ -81,17 +83,22 @@ def write_realism(
         UserError: If a type is unknown, or an image cannot be read.
     """
     entries = {name: CATALOGUE[name] for name in real}
-    sections, confusion = [], []
+    sections, confusion, notes = [], [], list[str]()
     classes = list(restorer.classifier.classes) if restorer is not None and restorer.classifier is not None else []
     with progress_bar(total=len(real), title="comparing", unit="type") as bar:
         for name, folder in real.items():
-            photos = [read_image(file).pixels for file in list_images(folder)]
+            photos, named = [], []
+            for file in list_images(folder):
+                photo = read_image(file)
+                notes += [f"{file}: {note}" for note in photo.notes]
+                photos.append(central_crop(photo.pixels, SIDE).clone())
+                if restorer is not None:
+                    named.append(next(iter(restorer.classify(photo.pixels))))
             sections.append(_section(entries[name].title, photos, list(_damaged(name, clean, seed)), clean))
             if restorer is not None:
-                named = [next(iter(restorer.classify(photo))) for photo in photos]
                 confusion.append(Named(entries[name].title, [named.count(each) for each in classes]))
             bar.update()
-    report = RealismReport(sections, [CATALOGUE[name].title for name in classes], confusion)
+    report = RealismReport(sections, [CATALOGUE[name].title for name in classes], confusion, notes)
     write_page(path, "realism.html", report=report, images=len(clean.names), side=SIDE)
     return report
 
@@ -106,9 +113,8 @@ def _damaged(name: str, clean: CleanImages, seed: int) -> Iterator[tuple[Level, 
 def _section(
     title: str, photos: Sequence[Tensor], synthetic: Sequence[tuple[Level, Tensor]], clean: CleanImages
 ) -> Section:
-    crops = [central_crop(photo, SIDE) for photo in photos]
     originals = [central_crop(clean[index], SIDE) for index in range(len(clean.names))]
-    sets = [statistics(images) for images in (crops, [image for _, image in synthetic], originals)]
+    sets = [statistics(images) for images in (photos, [image for _, image in synthetic], originals)]
     examples = synthetic[:: max(1, len(synthetic) // 4)][:4]
     strips = [
         Strip("Real", [picture("real", central_crop(photo, SHOWN)) for photo in photos[:4]]),
