@@ -78,11 +78,13 @@ def test_the_same_call_goes_on_where_it_stopped(photos, tmp_path):
     make(photos, out)
     contents = {name: (out / name).read_bytes() for name in files(out) if name.endswith(".png")}
     (out / "chain/a.png").unlink()
+    (out / "chain/.writing-1-2.png").touch()
     with (out / "degradations.jsonl").open("a") as file:
         file.write('{"image": "haze/tr')  # a run was killed while it wrote
     report = make(photos, out)
     assert (len(report.batch.written), report.found) == (1, 3)
     assert {name: (out / name).read_bytes() for name in contents} == contents
+    assert not list(out.rglob(".writing-*"))
     report = make(photos, out)
     assert (len(report.batch.written), report.found) == (0, 4)
     assert len(rows(out)) == 4

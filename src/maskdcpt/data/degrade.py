@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from maskdcpt.degradations import CATALOGUE, Level, apply, to_dict
 from maskdcpt.errors import UserError, naming
-from maskdcpt.files import append_row, read_rows, sole_owner, write_rows
+from maskdcpt.files import append_row, read_rows, remove_unfinished, sole_owner, write_rows
 from maskdcpt.images import (
     BatchReport,
     Picture,
@@ -101,6 +101,8 @@ def degrade_files(
         return DegradeReport(_run(jobs, None, progress), tuple(map(_record, jobs)), found=0)
     folder.mkdir(parents=True, exist_ok=True)
     with sole_owner(folder / LOCK, "degrading images into"):
+        for parent in {job.target.parent for job in jobs}:
+            remove_unfinished(parent)
         left = jobs
         records = _compact_records(folder)
         if not force:
