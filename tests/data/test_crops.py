@@ -1,5 +1,4 @@
 import pickle
-import time
 
 import numpy as np
 import pytest
@@ -82,27 +81,6 @@ def test_batches_are_the_samples_in_order_from_any_step():
             assert torch.equal(batch.clean[place], samples[step * 3 + place].clean)
             assert torch.equal(batch.degraded[place], samples[step * 3 + place].degraded)
             assert batch.label[place] == samples[step * 3 + place].label
-
-
-class SometimesSlow(Ramp):
-    """Twelve images of which each third takes long to read for the first time, in each process."""
-
-    names = tuple(f"image-{index}" for index in range(12))
-
-    def __getitem__(self, index):
-        time.sleep(0.2 * (index % 3 == 0))
-        return super().__getitem__(index % 2)
-
-
-@pytest.mark.slow
-def test_batches_stay_in_order_when_workers_are_unevenly_fast():
-    config = DataConfig(crop=32, types=("mosaic", "salt_pepper_noise"), workers=2)
-    samples = DegradedCrops(SometimesSlow(), config, seed=5)
-    batches = list(training_batches(SometimesSlow(), config, batch=2, steps=range(3, 23), seed=5))
-    assert len(batches) == 20
-    for step, batch in enumerate(batches, 3):
-        for place in range(2):
-            assert torch.equal(batch.degraded[place], samples[step * 2 + place].degraded)
 
 
 def test_the_two_splits_of_embedded_images_share_nothing():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import cv2
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from maskdcpt.data.config import DataConfig
 from maskdcpt.data.crops import Batch, DegradedCrops
@@ -26,10 +26,7 @@ def training_images(config: DataConfig) -> CleanImages:
 def training_batches(
     images: CleanImages, config: DataConfig, *, batch: int, steps: range, seed: int
 ) -> Iterator[Batch]:
-    """Yields the batches of the given steps, in order.
-
-    A worker takes the next batch as soon as it has made one, so that a slow one does not hold up the others; batches
-    that come early wait for their turn.
+    """Yields the batches of the given steps.
 
     Args:
         images: Clean images.
@@ -42,7 +39,7 @@ def training_batches(
         UserError: If an image cannot be read.
     """
     loader = DataLoader(
-        _Numbered(DegradedCrops(images, config, seed)),
+        DegradedCrops(images, config, seed),
         batch_size=batch,
         sampler=range(steps.start * batch, steps.stop * batch),
         num_workers=config.workers,
@@ -50,31 +47,14 @@ def training_batches(
         # A forked process inherits locks of threads that it does not have, and OpenCV's then never open again.
         multiprocessing_context="spawn" if config.workers else None,
         worker_init_fn=_use_one_thread,
-        in_order=False,
         # The loader draws a base seed for its workers from this; without it the draw would touch global state.
         generator=torch.Generator().manual_seed(0),
     )
-    early: dict[int, Batch] = {}
-    step = steps.start
     try:
-        for numbers, made in loader:
-            early[int(numbers[0]) // batch] = made
-            while step in early:
-                yield early.pop(step)
-                step += 1
+        yield from loader
     except UserError as error:
         # A worker's exception arrives wrapped in its traceback, whose last line is the message.
         raise UserError(str(error).splitlines()[-1].removeprefix("maskdcpt.errors.UserError: ")) from None
-
-
-class _Numbered(Dataset[tuple[int, Batch]]):
-    """Samples with their numbers."""
-
-    def __init__(self, samples: DegradedCrops) -> None:
-        self._samples = samples
-
-    def __getitem__(self, index: int) -> tuple[int, Batch]:
-        return index, self._samples[index]
 
 
 def _use_one_thread(_: int) -> None:
