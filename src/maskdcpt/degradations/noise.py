@@ -12,9 +12,7 @@ from numpy.random import Generator
 from maskdcpt.degradations.base import Level, Pixels
 from maskdcpt.degradations.parameters import parameter
 from maskdcpt.degradations.poisson import poisson_counts
-
-LUMA = np.array([[0.299, 0.587, 0.114]], dtype=np.float32)
-"""Weights of red, green and blue in a grey value (ITU-R BT.601)."""
+from maskdcpt.images import LUMA
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ class GreyPoissonNoise(Level):
 
     def degrade(self, image: Pixels, rng: Generator) -> Pixels:
         """Adds the noise."""
-        grey = (LUMA @ image.reshape(3, -1)).reshape(image.shape[1:])
+        grey = (np.array([LUMA], dtype=np.float32) @ image.reshape(3, -1)).reshape(image.shape[1:])
         return _add_photon_noise(image, grey, self.scale, rng)
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from maskdcpt.images import LUMA
+
 BINS = 32
 """Bins of brightness and of the dark channel over [0, 1]."""
 
@@ -89,7 +91,7 @@ def _earth_mover(one: Array, other: Array) -> float:
 
 
 def _statistics_of(image: NDArray[np.float32]) -> Statistics:
-    luma = np.einsum("chw,c->hw", image, np.array([0.299, 0.587, 0.114], np.float32))
+    luma = np.einsum("chw,c->hw", image, np.array(LUMA, np.float32))
     dark = cv2.erode(image.min(axis=0), np.ones((PATCH, PATCH), np.uint8))
     differences = np.concatenate([np.abs(np.diff(luma, axis=axis)).ravel() for axis in (0, 1)]) * 255
     return Statistics(

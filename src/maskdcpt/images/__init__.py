@@ -3,11 +3,12 @@
 from maskdcpt.images.batch import BatchReport, pair_files, refuse_existing, refuse_originals, work_through
 from maskdcpt.images.decode import Picture
 from maskdcpt.images.discover import list_images
-from maskdcpt.images.forms import ImageT, from_tensor, to_pil, to_tensor
+from maskdcpt.images.forms import LUMA, ImageT, from_tensor, to_pil, to_tensor
 from maskdcpt.images.io import FORMATS, format_of, read_image, write_image
 
 __all__ = [
     "FORMATS",
+    "LUMA",
     "BatchReport",
     "ImageT",
     "Picture",

@@ -16,8 +16,8 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 ImageT = TypeVar("ImageT", Array, Image.Image, Tensor)
 """An image in memory: see ``to_tensor`` for what is accepted."""
 
-# BT.601, as in Pillow's "L": what a restored grey image, whose channels may differ by now, is reduced with.
-_LUMA = (0.299, 0.587, 0.114)
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in a grey value (ITU-R BT.601), as in Pillow's "L"."""
 
 
 def to_tensor(image: Array | Image.Image | Tensor) -> Tensor:
@@ -93,7 +93,7 @@ def _from_array(array: Array) -> Tensor:
 
 def _to_array(pixels: Tensor, dtype: np.dtype[Any], grey: bool) -> Array:
     values = pixels.detach().cpu().double()
-    values = torch.einsum("c,chw->hw", values.new_tensor(_LUMA), values) if grey else values.permute(1, 2, 0)
+    values = torch.einsum("c,chw->hw", values.new_tensor(LUMA), values) if grey else values.permute(1, 2, 0)
     if dtype.kind == "u":
         values = (values.clamp(0, 1) * np.iinfo(dtype).max).round()
     array: Array = values.contiguous().numpy().astype(dtype)
