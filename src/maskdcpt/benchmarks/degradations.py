@@ -7,7 +7,11 @@ import math
 import pstats
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from itertools import islice
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from statistics import median
 from typing import NamedTuple
 
@@ -16,12 +20,23 @@ import torch
 from torch import Tensor
 
 from maskdcpt.benchmarks.table import line
-from maskdcpt.data import CleanImages, DataConfig, EmbeddedImages, central_crop, sample_photo, training_batches
+from maskdcpt.data import (
+    CleanImages,
+    DataConfig,
+    DegradedCrops,
+    EmbeddedImages,
+    central_crop,
+    sample_photo,
+    training_batches,
+)
+from maskdcpt.data.loader import prepare_worker
 from maskdcpt.degradations import CATALOGUE, Degradation, Level, apply
 from maskdcpt.progress import progress_bar
 
 SIDE = 256
 """Side of the images in pixels."""
+BATCH, CROP = 16, 128
+"""Crops a batch in the race of data workers, and their side in pixels."""
 
 
 class DegradationPlan(NamedTuple):
@@ -79,9 +94,7 @@ def _lines(entries: Sequence[Degradation], plan: DegradationPlan) -> Iterator[st
     yield from ("", f"Geometric mean {mean:.0f} images/s, slowest {min(rates):.0f} images/s.", "")
     if plan.batches:
         names = tuple(entry.name for entry in entries if entry.levels)
-        laps = [[_loader_rate(names, workers, plan.batches) for workers in (1, 2)] for _ in range(plan.laps)]
-        one, ratio = median(one for one, _ in laps), median(two / one for one, two in laps)
-        yield f"The data loader makes {one:.0f} crops a second with one worker, {ratio:.2f} times as many with two."
+        yield _race(names, plan)
 
 
 def _fastest(photo: Tensor, level: Level, rounds: int) -> float:
@@ -116,15 +129,63 @@ def _short(name: str) -> str:
     return name.removeprefix("<built-in method ").strip("<>").rpartition(".")[2].strip("<>")
 
 
-def _loader_rate(names: tuple[str, ...], workers: int, batches: int, batch: int = 16, crop: int = 128) -> float:
-    # Crops a second in the long run: starting workers and filling their queues does not count.
+def _race(names: tuple[str, ...], plan: DegradationPlan) -> str:
+    # The three right after each other in every lap, so that a machine that slows down slows them all.
+    rates = [
+        (_loader_rate(names, 1, plan.batches), _loader_rate(names, 2, plan.batches), *_plain_rates(names, plan.batches))
+        for _ in range(plan.laps)
+    ]
+    one = median(lap[0] for lap in rates)
+    loader, plain = (median(lap[two] / lap[single] for lap in rates) for single, two in ((0, 1), (2, 3)))
+    return (
+        f"The data loader makes {one:.0f} crops a second with one worker, {loader:.2f} times as many with two; "
+        f"without a loader, two processes make {plain:.2f} times as many as one."
+    )
+
+
+def _loader_rate(names: tuple[str, ...], workers: int, batches: int) -> float:
+    # Crops a second in the long run: starting workers, filling their queues and their uneven end do not count.
     images: CleanImages = EmbeddedImages("train", generated=0)
-    config = DataConfig(types=names, crop=crop, workers=workers)
-    warm = 8 * workers
-    stream = training_batches(images, config, batch=batch, steps=range(warm + batches), seed=0)
-    for _ in islice(stream, warm):
-        pass
+    config = DataConfig(types=names, crop=CROP, workers=workers)
+    margin = 8 * workers
+    steps = range(margin + batches + margin)
+    with closing(training_batches(images, config, batch=BATCH, steps=steps, seed=0)) as stream:
+        for _ in islice(stream, margin):
+            pass
+        start = time.perf_counter()
+        for _ in islice(stream, batches):
+            pass
+        return batches * BATCH / (time.perf_counter() - start)
+
+
+def _plain_rates(names: tuple[str, ...], batches: int) -> tuple[float, float]:
+    """Crops a second of one process, and of two side by side: what the machine itself gives."""
+    samples = batches * BATCH // 2
+    rates = []
+    context = get_context("spawn")
+    for processes in (1, 2):
+        together = context.Barrier(processes)
+        with ProcessPoolExecutor(processes, context, initializer=_wait_for, initargs=(together,)) as pool:
+            rates.append(sum(pool.map(_plain_rate, [names] * processes, [samples] * processes, range(processes))))
+    return rates[0], rates[1]
+
+
+_together: Barrier
+
+
+def _wait_for(barrier: Barrier) -> None:
+    global _together
+    _together = barrier
+    prepare_worker(0)
+
+
+def _plain_rate(names: tuple[str, ...], samples: int, part: int) -> float:
+    config = DataConfig(types=names, crop=CROP, workers=0)
+    crops = DegradedCrops(EmbeddedImages("train", generated=0), config, seed=0)
+    for index in range(BATCH):  # the first crops read the images
+        crops[index]
+    _together.wait()
     start = time.perf_counter()
-    for _ in stream:
-        pass
-    return batches * batch / (time.perf_counter() - start)
+    for index in range(samples):
+        crops[BATCH + part * samples + index]
+    return samples / (time.perf_counter() - start)

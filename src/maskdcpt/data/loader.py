@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import cv2
 import torch
 from torch.utils.data import DataLoader
 
+from maskdcpt.allocator import keep_freed_memory
 from maskdcpt.data.config import DataConfig
 from maskdcpt.data.crops import Batch, DegradedCrops
 from maskdcpt.data.sources import CleanImages, EmbeddedImages, FolderImages
@@ -25,7 +26,7 @@ def training_images(config: DataConfig) -> CleanImages:
 
 def training_batches(
     images: CleanImages, config: DataConfig, *, batch: int, steps: range, seed: int
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Yields the batches of the given steps.
 
     Args:
@@ -46,7 +47,7 @@ def training_batches(
         prefetch_factor=4 if config.workers else None,
         # A forked process inherits locks of threads that it does not have, and OpenCV's then never open again.
         multiprocessing_context="spawn" if config.workers else None,
-        worker_init_fn=_use_one_thread,
+        worker_init_fn=prepare_worker,
         # The loader draws a base seed for its workers from this; without it the draw would touch global state.
         generator=torch.Generator().manual_seed(0),
     )
@@ -57,7 +58,9 @@ def training_batches(
         raise UserError(str(error).splitlines()[-1].removeprefix("maskdcpt.errors.UserError: ")) from None
 
 
-def _use_one_thread(_: int) -> None:
+def prepare_worker(_: int) -> None:
+    """Lets a process make samples beside others and beside training."""
+    keep_freed_memory()
     # Workers run beside the training step; more threads each would only compete with it.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
