@@ -1,12 +1,14 @@
 """What every backbone promises, with and without a mask."""
 
+import weakref
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import maskdcpt
-from maskdcpt.backbones import Backbone
+from maskdcpt.backbones import Backbone, layer_scales
 from maskdcpt.backbones.stage import Stage
 from maskdcpt.errors import UserError
 from maskdcpt.masking import GatheredView, VisibleMask, ZeroedView
@@ -133,8 +135,8 @@ def test_gathered_patches_give_the_numbers_and_gradients_of_zeroed_ones(net, pat
     results = []
     for view in (GatheredView(mask), ZeroedView(mask)):
         net.zero_grad()
-        stages, last = net.encode(view.enter(x), view)
-        outputs = [view.leave(output) for output in (*stages, last)]
+        stages, last, early = net.encode(view.enter(x), view, early=True)
+        outputs = [view.leave(output) for output in (*stages, last, *early)]
         sum((index + 1) * output.sin().sum() for index, output in enumerate(outputs)).backward()
         gradients = [parameter.grad for parameter in net.parameters() if parameter.grad is not None]
         results.append([*outputs, *gradients])
@@ -198,6 +200,45 @@ def test_feature_info_tells_the_truth(net):
     assert torch.equal(net.forward_head(features, x), net(x))
 
 
+@pytest.mark.parametrize("masked", [False, True])
+@torch.no_grad()
+def test_stages_of_the_first_half_are_told_when_asked_for(net, masked):
+    size = (4 * net.stride, 6 * net.stride)
+    x = torch.rand(3, 3, *size, generator=seeded(3))
+    mask = random_mask((4, 6), 0.5) if masked else None
+    outputs = {}
+    for info in net.early_info:
+        module = net.get_submodule(info.name)
+        module.register_forward_hook(lambda _, __, output, name=info.name: outputs.update({name: output}))
+    features, plain = net.forward_features(x, mask, early=True), net.forward_features(x, mask)
+    assert not plain.early
+    assert torch.equal(features.last, plain.last)
+    assert all(torch.equal(a, b) for a, b in zip(features.stages, plain.stages, strict=True))
+    strides = [info.stride for info in net.early_info]
+    assert strides == sorted(strides), "features go from fine to coarse"
+    assert set(strides) == {info.stride for info in net.feature_info}
+    for info, stage in zip(net.early_info, features.early, strict=True):
+        assert stage.shape == (3, info.channels, size[0] // info.stride, size[1] // info.stride)
+        assert torch.equal(stage, net.view(mask).leave(outputs[info.name]))
+        if mask is not None:
+            hidden = ~mask.at(stage.shape[-2:]).expand_as(stage)
+            assert not stage[hidden].any()
+            assert stage[~hidden].abs().min() > 0
+
+
+@torch.no_grad()
+def test_stages_of_the_first_half_are_not_kept_unasked(net):
+    alive = []
+    for info in net.early_info:
+        module = net.get_submodule(info.name)
+        module.register_forward_hook(lambda _, __, output: alive.append(weakref.ref(output)))
+    x = torch.rand(1, 3, 16, 16, generator=seeded(3))
+    features = net.forward_features(x)
+    assert [reference() for reference in alive] == [None] * len(net.early_info)
+    features = net.forward_features(x, early=True)
+    assert [id(reference()) for reference in alive[len(net.early_info) :]] == [id(stage) for stage in features.early]
+
+
 def test_wrong_inputs_are_refused(net):
     x = torch.rand(2, 3, 4 * net.stride, 4 * net.stride)
     with pytest.raises(UserError, match="N, 3, H, W"):
@@ -234,6 +275,31 @@ def test_layer_groups_share_out_all_parameters_in_the_order_of_their_work(net):
             module.register_forward_pre_hook(lambda _, __, key=own[0]: called.append(depth[key]))
     net(torch.rand(1, 3, 16, 16, generator=seeded(3)))
     assert called == sorted(called)
+
+
+def test_layer_scales_fall_from_the_head_to_the_first_layer(net):
+    scales = layer_scales(net, 0.5)
+    assert scales.keys() == dict(net.named_parameters()).keys()
+    groups = net.layer_groups()
+    for distance, group in enumerate(reversed(groups)):
+        assert {scales[name] for name in group} == {0.5**distance}
+    # What works on the way up, where the published scales rise with the depth, comes after all of the way down.
+    head = next(name for name in scales if name.startswith(net.layers[-1]))
+    first = next(name for name in scales if name.startswith(net.layers[0]))
+    early, latter = (
+        [next(scales[name] for name in scales if name.startswith(f"{info.name}.")) for info in infos]
+        for infos in (net.early_info, reversed(net.feature_info))
+    )
+    way = [scales[first], *early, *latter, scales[head]]
+    assert way == sorted(set(way))
+    assert scales[head] == 1
+    assert set(layer_scales(net, 1.0).values()) == {1.0}
+
+
+@pytest.mark.parametrize("decay", [0.0, -0.5, 1.01, float("nan")])
+def test_decays_out_of_range_are_refused(net, decay):
+    with pytest.raises(UserError, match=r"it lies in \(0, 1\]"):
+        layer_scales(net, decay)
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -2,6 +2,7 @@
 
 from maskdcpt.backbones.adapt import Adapted, adapt
 from maskdcpt.backbones.base import Backbone, FeatureInfo, Features
+from maskdcpt.backbones.decay import layer_scales
 from maskdcpt.backbones.nafnet import NAFNet, NAFNetConfig
 from maskdcpt.backbones.presets import BackboneConfig, build_backbone, create_backbone
 from maskdcpt.backbones.weights import load_backbone, save_backbone
@@ -17,6 +18,7 @@ __all__ = [
     "adapt",
     "build_backbone",
     "create_backbone",
+    "layer_scales",
     "load_backbone",
     "save_backbone",
 ]

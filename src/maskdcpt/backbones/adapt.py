@@ -95,8 +95,8 @@ class Adapted(Backbone):
         """Hidden positions stay, as zeros, because the module's layers work on whole images."""
         return EVERYTHING if mask is None else ZeroedView(mask)
 
-    def encode(self, x: Tensor, view: View) -> Features:
-        """Everything but the head, which is not run; see the base class."""
+    def encode(self, x: Tensor, view: View, early: bool = False) -> Features:
+        """Everything but the head, which is not run; see the base class. No stage of the first half is known."""
         outputs, last = run_to_head(self.module, x, self._stages, self._head, view.hide)
         return Features([outputs[name] for name in self._features], last)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch.nn.functional as F
@@ -32,6 +33,9 @@ class Features(NamedTuple):
     """Outputs of the stages in the latter half of the network, fine to coarse, as in ``feature_info``."""
     last: Tensor
     """Input of the head."""
+    early: Sequence[Tensor] = ()
+    """Outputs of the stages in the first half, fine to coarse, as in ``early_info``; none unless they were asked for,
+    since they stay in memory as long as this does."""
 
 
 class Backbone(nn.Module, HubModel, ABC):
@@ -48,14 +52,21 @@ class Backbone(nn.Module, HubModel, ABC):
     """The frozen dataclass that describes the network's size; its ``name`` field is the family."""
     feature_info: tuple[FeatureInfo, ...]
     """The stages that ``forward_features`` returns, fine to coarse."""
+    early_info: tuple[FeatureInfo, ...] = ()
+    """The stages of the first half that it returns when asked to, fine to coarse; none if the network tells none."""
     layers: tuple[tuple[str, ...], ...]
     """Names of submodules in the order in which they work, those of one depth together; some sizes lack some."""
 
     @abstractmethod
-    def encode(self, x: Tensor, view: View) -> Features:
+    def encode(self, x: Tensor, view: View, early: bool = False) -> Features:
         """Everything but the head, for an image whose size is a multiple of the stride and that the view has entered.
 
         The features are in the view as well.
+
+        Args:
+            x: The image, in the view.
+            view: How the layers see it.
+            early: Whether to return the stages of ``early_info`` as well.
         """
 
     @abstractmethod
@@ -70,14 +81,27 @@ class Backbone(nn.Module, HubModel, ABC):
         """
         return self.forward_head(self.forward_features(x, mask), x, mask)
 
-    def forward_features(self, x: Tensor, mask: VisibleMask | None = None) -> Features:
-        """The features that the pre-training decoders read."""
+    def forward_features(self, x: Tensor, mask: VisibleMask | None = None, early: bool = False) -> Features:
+        """The features that the pre-training decoders read.
+
+        Args:
+            x: Images (N, 3, H, W) in [0, 1].
+            mask: Which of their patches are visible; all without one.
+            early: Whether to return the stages of the first half as well, for which a network needs more memory.
+
+        Raises:
+            UserError: If the input is no batch of RGB images or the mask does not fit it.
+        """
         if x.ndim != 4 or x.shape[1] != 3 or min(x.shape) < 1 or not x.is_floating_point():
             raise UserError(f"a network takes RGB images (N, 3, H, W) in [0, 1], not {x.dtype} {tuple(x.shape)}")
         padded = pad_to(self._hide_pixels(x, mask), self._padded_size(x, mask))
         view = self.view(mask)
-        stages, last = self.encode(view.enter(padded), view)
-        return Features([view.leave(stage) for stage in stages], view.leave(last))
+        features = self.encode(view.enter(padded), view, early)
+        return Features(
+            [view.leave(stage) for stage in features.stages],
+            view.leave(features.last),
+            [view.leave(stage) for stage in features.early],
+        )
 
     def forward_head(self, features: Features, x: Tensor, mask: VisibleMask | None = None) -> Tensor:
         """From features to the restored image: the head's correction on top of the (visible) input."""

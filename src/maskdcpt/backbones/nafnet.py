@@ -116,6 +116,7 @@ class NAFNet(Backbone):
         self.feature_info = tuple(
             FeatureInfo(f"decoder{levels - 1 - level}", channels[level], 2**level) for level in range(levels)
         )
+        self.early_info = tuple(FeatureInfo(f"encoders.{level}", channels[level], 2**level) for level in range(levels))
         self.layers = (
             ("intro",),
             *((f"encoders.{level}", f"downs.{level}") for level in range(levels)),
@@ -138,7 +139,7 @@ class NAFNet(Backbone):
         for level, (c, blocks) in enumerate(zip(reversed(channels[:-1]), config.decoder_blocks, strict=True)):
             self.add_module(f"decoder{level}", stage(c, blocks))
 
-    def encode(self, x: Tensor, view: View) -> Features:
+    def encode(self, x: Tensor, view: View, early: bool = False) -> Features:
         """Everything but the last convolution; see the base class."""
         x = view.mix(self.intro, x)  # (N, w, H, W)
         skips = []
@@ -146,12 +147,13 @@ class NAFNet(Backbone):
             skips.append(encoder(x, view))
             x = down(skips[-1])  # channels double, sides halve
         x = self.middle_blks(x, view)
+        kept = skips[:] if early else []
         stages = []
         for level, up in enumerate(self.ups):
             x = up(x) + skips.pop()  # channels halve, sides double
             x = self.get_submodule(f"decoder{level}")(x, view)
             stages.append(x)
-        return Features(stages[::-1], x)
+        return Features(stages[::-1], x, kept)
 
     def apply_head(self, last: Tensor) -> Tensor:
         """The last convolution; see the base class."""

@@ -223,6 +223,9 @@ class ChannelAttentionUNet(Backbone):
         self.feature_info = tuple(
             FeatureInfo(f"decoder_level{level}", self.upward[level], 2 ** (level - 1)) for level in self.downward_levels
         )
+        self.early_info = tuple(
+            FeatureInfo(f"encoder_level{level}", self.width[level], 2 ** (level - 1)) for level in self.downward_levels
+        )
         self.layers = (
             ("patch_embed",),
             *((f"encoder_level{level}", f"down{level}_{level + 1}") for level in self.downward_levels),
@@ -269,7 +272,7 @@ class ChannelAttentionUNet(Backbone):
     def _stage(self, channels: int, level: int, blocks: int) -> Stage:
         return Stage(self.block(channels, self.config.heads[level - 1]) for _ in range(blocks))
 
-    def encode(self, x: Tensor, view: View) -> Features:
+    def encode(self, x: Tensor, view: View, early: bool = False) -> Features:
         """Everything but the last convolution; see the base class."""
         x = self.patch_embed(x, view)  # (N, w, H, W)
         skips, stages = [], []
@@ -277,11 +280,12 @@ class ChannelAttentionUNet(Backbone):
             skips.append(self.get_submodule(f"encoder_level{level}")(x, view))
             x = self.get_submodule(f"down{level}_{level + 1}")(skips[-1], view)  # channels double, sides halve
         x = self.latent(x, view)
+        kept = skips[:] if early else []
         for level in self.upward_levels:
             x = self.step_up(level, x, skips.pop(), view)  # sides double
             x = self.get_submodule(f"decoder_level{level}")(x, view)
             stages.append(x)
-        return Features(stages[::-1], self.refinement(x, view))
+        return Features(stages[::-1], self.refinement(x, view), kept)
 
     def apply_head(self, last: Tensor) -> Tensor:
         """The last convolution; see the base class."""

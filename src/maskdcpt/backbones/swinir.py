@@ -187,6 +187,9 @@ class SwinIR(Backbone):
             FeatureInfo(f"decode_layers{index}", config.width, 1)
             for index in reversed(range(len(config.decoder_blocks)))
         )
+        self.early_info = tuple(
+            FeatureInfo(f"encode_layers.{index}", config.width, 1) for index in range(len(config.encoder_blocks))
+        )
         self.layers = (
             ("conv_first", "patch_embed"),
             *((f"encode_layers.{index}",) for index in range(len(config.encoder_blocks))),
@@ -206,18 +209,20 @@ class SwinIR(Backbone):
         self.conv_last = nn.Conv2d(config.width, 3, 3, padding=1)
         self.apply(_initialise)
 
-    def encode(self, x: Tensor, view: View) -> Features:
+    def encode(self, x: Tensor, view: View, early: bool = False) -> Features:
         """Everything but the last convolution; see the base class."""
         shallow = view.mix(self.conv_first, x - self.mean)  # (N, w, H, W), and so all the way
         x = self.patch_embed["norm"](shallow)
+        kept, stages = [], []
         for group in self.encode_layers:
             x = group(x, view)
-        stages = []
+            if early:
+                kept.append(x)
         for index in range(len(self.config.decoder_blocks)):
             x = self.get_submodule(f"decode_layers{index}")(x, view)
             stages.append(x)
         deep = view.mix(self.conv_after_body, self.norm(x))
-        return Features(stages[::-1], deep + shallow)
+        return Features(stages[::-1], deep + shallow, kept)
 
     def apply_head(self, last: Tensor) -> Tensor:
         """The last convolution; see the base class."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from maskdcpt.backbones import Backbone, Features, create_backbone
+from maskdcpt.backbones import Backbone, create_backbone
 from maskdcpt.benchmarks.memory import peak_memory
 from maskdcpt.benchmarks.table import line, ratio
 from maskdcpt.benchmarks.timing import MATRIX_FLOPS, Work, matrix_product, race
@@ -162,8 +162,7 @@ def _training(name: str, plan: Plan, device: torch.device) -> Sequence[str]:
 
     def with_zeros() -> Tensor:
         view = ZeroedView(half)
-        stages, last = net.encode(view.enter(x), view)
-        return net.forward_head(Features(stages, last), x, half)
+        return net.forward_head(net.encode(view.enter(x), view), x, half)
 
     x = _images(images, side, device)
     runners: dict[str, Work] = {

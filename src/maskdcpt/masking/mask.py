@@ -6,12 +6,15 @@ stage, and normalisation, pooling and attention see visible positions only.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 from maskdcpt.errors import UserError
+from maskdcpt.masking.draw import blocks, scattered, squares
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,16 +64,41 @@ class VisibleMask:
         Raises:
             UserError: If the ratio is out of range or the grid is empty.
         """
-        rows, columns = grid
-        if not 0 <= ratio < 1:
-            raise UserError(f"mask ratio is {ratio}; the share of hidden patches lies in [0, 1)")
-        if min(batch, rows, columns) < 1:
-            raise UserError(f"a mask needs at least one image and one patch, not batch {batch}, grid {grid}")
-        keep = max(1, round(rows * columns * (1 - ratio)))
-        noise = torch.rand(batch, rows * columns, generator=generator, device=generator.device)
-        visible = torch.zeros_like(noise, dtype=torch.bool)
-        visible.scatter_(1, noise.argsort(1)[:, :keep], True)
-        return cls(visible.view(batch, 1, rows, columns))
+        return cls(scattered(batch, grid, _hidden(batch, grid, ratio), generator)[:, None])
+
+    @classmethod
+    def block(
+        cls,
+        batch: int,
+        grid: tuple[int, int],
+        ratio: float = 0.5,
+        *,
+        generator: torch.Generator,
+    ) -> VisibleMask:
+        """Hides blocks of patches, which clump (BEiT, arXiv 2106.08254, algorithm 1): as many as ``random`` does.
+
+        In MaskDCPT's ablation 0.4 dB worse than ``random``. Arguments and errors are those of ``random``.
+        """
+        return cls(blocks(batch, grid, _hidden(batch, grid, ratio), generator)[:, None])
+
+    @classmethod
+    def square(
+        cls,
+        batch: int,
+        grid: tuple[int, int],
+        ratio: float = 0.5,
+        *,
+        generator: torch.Generator,
+    ) -> VisibleMask:
+        """Hides one square at a random place (SimMIM's movable central region, arXiv 2111.09886).
+
+        Its side is ``sqrt(ratio * h * w)``, rounded, cut where the grid is shorter and one less where it would hide
+        the whole image. So the share is only near to ``ratio``, and the same for every image. In MaskDCPT's ablation
+        0.5 dB worse than ``random``. Arguments and errors are those of ``random``.
+        """
+        _hidden(batch, grid, ratio)  # refuses what the others refuse
+        side = min(round((ratio * grid[0] * grid[1]) ** 0.5), max(grid) - 1)
+        return cls(squares(batch, grid, side, generator)[:, None])
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -138,3 +166,19 @@ class VisibleMask:
             with torch.inference_mode(False):  # what is kept may serve a training step next
                 self._resized[key] = self.visible.repeat_interleave(rows, -2).repeat_interleave(columns, -1)
         return self._resized[key]
+
+
+def _hidden(batch: int, grid: tuple[int, int], ratio: float) -> int:
+    """How many patches of an image are hidden; refuses what no mask can have."""
+    rows, columns = grid
+    if not 0 <= ratio < 1:
+        raise UserError(f"mask ratio is {ratio}; the share of hidden patches lies in [0, 1)")
+    if min(batch, rows, columns) < 1:
+        raise UserError(f"a mask needs at least one image and one patch, not batch {batch}, grid {grid}")
+    return rows * columns - max(1, round(rows * columns * (1 - ratio)))
+
+
+STYLES: Mapping[str, Callable[..., VisibleMask]] = MappingProxyType(
+    {"random": VisibleMask.random, "block": VisibleMask.block, "square": VisibleMask.square}
+)
+"""The manners of drawing a mask by their names; all take the same arguments."""
