@@ -14,6 +14,7 @@ class Inner:
 @configuration
 class Outer:
     inner: Inner = Inner()
+    several: tuple[Inner, ...] = ()
     steps: int = 3
 
     def __post_init__(self) -> None:
@@ -43,6 +44,8 @@ def test_left_out_entries_keep_their_default():
         ({"steps": 1.5}, r"steps: .*integer"),
         ({"inner": {"sizes": [1, "b"]}}, r"inner.sizes.1: .*integer, not 'b'"),
         ({"inner": 3}, r"inner: "),
+        ({"several": [{}, {"rat": 1}]}, r"no setting is called 'several.1.rat'; did you mean 'rate'\?"),
+        ({"several": [{"rate": "x"}]}, r"several.0.rate: .*number, not 'x'"),
         ({"steps": 0}, r"recipe: steps is 0; at least 1"),
     ],
 )

@@ -21,11 +21,11 @@ from torch import Tensor
 
 from maskdcpt.benchmarks.table import line
 from maskdcpt.data import (
-    CleanImages,
     DataConfig,
     DegradedCrops,
     EmbeddedImages,
     central_crop,
+    clean_data,
     sample_photo,
     training_batches,
 )
@@ -145,11 +145,11 @@ def _race(names: tuple[str, ...], plan: DegradationPlan) -> str:
 
 def _loader_rate(names: tuple[str, ...], workers: int, batches: int) -> float:
     # Crops a second in the long run: starting workers, filling their queues and their uneven end do not count.
-    images: CleanImages = EmbeddedImages("train", generated=0)
     config = DataConfig(types=names, crop=CROP, workers=workers)
+    data = clean_data(EmbeddedImages("train", generated=0), config)
     margin = 8 * workers
-    steps = range(margin + batches + margin)
-    with closing(training_batches(images, config, batch=BATCH, steps=steps, seed=0)) as stream:
+    numbers = [range(step * BATCH, (step + 1) * BATCH) for step in range(margin + batches + margin)]
+    with closing(training_batches(data, config, batches=numbers, seed=0)) as stream:
         for _ in islice(stream, margin):
             pass
         start = time.perf_counter()
@@ -181,7 +181,7 @@ def _wait_for(barrier: Barrier) -> None:
 
 def _plain_rate(names: tuple[str, ...], samples: int, part: int) -> float:
     config = DataConfig(types=names, crop=CROP, workers=0)
-    crops = DegradedCrops(EmbeddedImages("train", generated=0), config, seed=0)
+    crops = DegradedCrops(clean_data(EmbeddedImages("train", generated=0), config), config, seed=0)
     for index in range(BATCH):  # the first crops read the images
         crops[index]
     _together.wait()

@@ -72,6 +72,14 @@ def to_toml(config: DataclassInstance) -> str:
     return tomli_w.dumps(to_dict(config))
 
 
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one level of dotted names, as the command line writes them."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat
+
+
 def _without_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_none(entry) for key, entry in value.items() if entry is not None}
@@ -100,6 +108,9 @@ def _follow(cls: Any, parts: list[str]) -> tuple[Any, list[str]]:
     for part in parts:
         if isinstance(cls, UnionType):
             cls = next(kind for kind in get_args(cls) if kind.name == part)
+        elif part.isdigit():  # a place in a tuple of configurations
+            cls = next(iter(get_args(cls)), None)
+            path.append(part)
         else:
             cls = get_type_hints(cls).get(part) if dataclasses.is_dataclass(cls) else None
             path.append(part)

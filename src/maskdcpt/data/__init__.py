@@ -1,9 +1,10 @@
-"""Clean images and the degraded samples made of them."""
+"""Training images from one source or many, and the degraded samples made of them."""
 
-from maskdcpt.data.config import DataConfig
-from maskdcpt.data.crops import Batch, DegradedCrops
+from maskdcpt.data.config import DataConfig, SourceConfig
+from maskdcpt.data.crops import Batch, DegradedCrops, Fault
 from maskdcpt.data.degrade import Version, degrade_files
-from maskdcpt.data.loader import training_batches, training_images
+from maskdcpt.data.loader import training_batches
+from maskdcpt.data.mix import TrainingData, clean_data, training_data
 from maskdcpt.data.samples import sample_photo
 from maskdcpt.data.sources import CachedImages, CentralCrops, CleanImages, EmbeddedImages, FolderImages, central_crop
 
@@ -15,11 +16,15 @@ __all__ = [
     "DataConfig",
     "DegradedCrops",
     "EmbeddedImages",
+    "Fault",
     "FolderImages",
+    "SourceConfig",
+    "TrainingData",
     "Version",
     "central_crop",
+    "clean_data",
     "degrade_files",
     "sample_photo",
     "training_batches",
-    "training_images",
+    "training_data",
 ]

@@ -1,7 +1,8 @@
-"""From clean images to degraded training samples, each determined by its number alone."""
+"""From images to degraded training samples, each determined by its number alone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +12,28 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from maskdcpt.data.config import DataConfig
-from maskdcpt.data.sources import CachedImages, CleanImages
+from maskdcpt.data.labels import make_label
+from maskdcpt.data.mix import TrainingData
+from maskdcpt.data.pairs import Pair
 from maskdcpt.degradations import CATALOGUE, apply
+from maskdcpt.errors import UserError
 from maskdcpt.seeds import derive_seed
+
+ATTEMPTS = 8
+"""Images in a row that may fail to be read for one sample; then it is not the images that are at fault."""
+
+
+class Fault(NamedTuple):
+    """Something that went wrong with the data and was made up for."""
+
+    index: int  # type: ignore[assignment]
+    """Number of the sample that it befell."""
+    source: str
+    """Name of the source; empty where there is only one, or none to blame."""
+    image: str
+    """Name of the image in it; empty where none is to blame."""
+    problem: str
+    """What was wrong, naming the file."""
 
 
 class Batch(NamedTuple):
@@ -24,43 +44,86 @@ class Batch(NamedTuple):
     clean: Tensor
     """The same before the damage."""
     label: Tensor
-    """Index of the type of damage in ``DataConfig.types``, int64 (N,)."""
+    """Index of the type of damage in ``DataConfig.types``, int64 (N,); with ``labels = "multi"`` float32 (N, classes),
+    1 for every one of ``DataConfig.classes`` in the damage and else 0."""
+    index: Tensor  # type: ignore[assignment]
+    """Numbers of the samples, int64 (N,)."""
+    faults: tuple[Fault, ...] = ()
+    """What was wrong with the images that these replace."""
 
-    def to(self, device: torch.device) -> Batch:
-        """The same batch on a device, images in channels-last layout."""
-        layout = torch.channels_last
-        return Batch(
-            self.degraded.to(device, memory_format=layout),
-            self.clean.to(device, memory_format=layout),
-            self.label.to(device),
+    def to(self, device: torch.device, layout: torch.memory_format = torch.channels_last) -> Batch:
+        """The same batch on a device, images in a memory layout; the numbers stay where they are."""
+        return self._replace(
+            degraded=self.degraded.to(device, memory_format=layout),
+            clean=self.clean.to(device, memory_format=layout),
+            label=self.label.to(device),
         )
+
+    def part(self, start: int, stop: int) -> Batch:
+        """Samples ``start`` to ``stop``, without the latter, and their faults."""
+        degraded, clean, label, index = (field[start:stop] for field in self[:4])
+        numbers = set(index.tolist())
+        return Batch(degraded, clean, label, index, tuple(fault for fault in self.faults if fault.index in numbers))
+
+
+def stack(samples: Sequence[Batch]) -> Batch:
+    """Single samples as one batch."""
+    degraded, clean, label, index = (torch.stack(fields) for fields in list(zip(*samples, strict=True))[:4])
+    return Batch(degraded, clean, label, index, tuple(fault for sample in samples for fault in sample.faults))
 
 
 class DegradedCrops(Dataset[Batch]):
-    """Random crops, flipped and turned, with one random degradation each.
+    """Random crops, flipped and turned, with one random degradation each, or that of their pair.
 
     Sample ``index`` is a function of (seed, index): it does not matter which process makes it, when, or what was
-    made before. That is what lets a run continue with the very next sample after any interruption.
+    made before. That is what lets a run continue with the very next sample after any interruption. An image that
+    cannot be read is replaced by another draw of the same type, which is a function of (seed, index) too.
 
     Args:
-        images: Clean images.
+        data: Images or pairs.
         config: Types of damage and size of the crops.
         seed: Seed of the run.
     """
 
-    def __init__(self, images: CleanImages, config: DataConfig, seed: int) -> None:
-        self._images = CachedImages(images)
+    def __init__(self, data: TrainingData, config: DataConfig, seed: int) -> None:
+        self._data = data
         self._config = config
         self._seed = seed
 
     def __getitem__(self, index: int) -> Batch:
         rng = np.random.default_rng(derive_seed("sample", self._seed, index))
-        image = self._images[int(rng.integers(len(self._images.names)))]
-        clean = _random_view(_random_crop(image, self._config.crop, rng), rng)
-        label = int(rng.integers(len(self._config.types)))
-        level = CATALOGUE[self._config.types[label]].draw(rng)
-        degraded = apply(clean, level, seed=derive_seed("degradation", self._seed, index))
-        return Batch(degraded, clean, torch.tensor(label))
+        drawn = self._data.draw(rng)
+        faults: list[Fault] = []
+        while True:
+            try:
+                pair = self._data.read(drawn)
+                break
+            except UserError as error:
+                source, image, place = self._data.describe(drawn)
+                faults.append(Fault(int(index), source, image, str(error)))
+                if len(faults) == ATTEMPTS:
+                    raise UserError(
+                        f"{place}: {ATTEMPTS} images in a row cannot be read, the last is {error}"
+                    ) from None
+            rng = np.random.default_rng(derive_seed("another sample", self._seed, index, len(faults)))
+            drawn = self._data.draw_again(drawn, rng)
+
+        clean, degraded = _same_crop(pair, self._config.crop, rng)
+        label, level = self._data.draw_label(drawn, rng), pair.level
+        if degraded is None:
+            if level is None:
+                level = CATALOGUE[self._config.types[label]].draw(rng)
+            degraded = apply(clean, level, seed=derive_seed("degradation", self._seed, index))
+        target = make_label(self._config, label, pair.basic, level)
+        return Batch(degraded, clean, target, torch.tensor(int(index)), tuple(faults))
+
+
+def _same_crop(pair: Pair, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor | None]:
+    if pair.degraded is None:
+        return _random_view(_random_crop(pair.clean, side, rng), rng), None
+    both = _random_crop(torch.cat((pair.clean, pair.degraded)), side, rng)
+    clean, degraded = _random_view(both, rng).chunk(2)
+    return clean, degraded
 
 
 def _random_crop(image: Tensor, side: int, rng: np.random.Generator) -> Tensor:

@@ -105,11 +105,13 @@ class CachedImages:
         self._images = images
         self._limit = limit
         self._recent: OrderedDict[int, Tensor] = OrderedDict()
+        self._held = 0
 
     def __getitem__(self, index: int) -> Tensor:
         if index not in self._recent:
             self._recent[index] = self._images[index].mul(255).round().byte()
-            while sum(image.numel() for image in self._recent.values()) > self._limit and len(self._recent) > 1:
-                self._recent.popitem(last=False)
+            self._held += self._recent[index].numel()
+            while self._held > self._limit and len(self._recent) > 1:
+                self._held -= self._recent.popitem(last=False)[1].numel()
         self._recent.move_to_end(index)
         return self._recent[index].float() / 255

@@ -60,6 +60,10 @@ class Level(ABC):
         # In place: what degrade returns belongs to nobody else, and fresh memory costs more than clipping.
         return torch.from_numpy(self.degrade(np.ascontiguousarray(image.numpy()), rng)).clamp_(0, 1)
 
+    def ingredients(self) -> tuple[type[Level], ...]:
+        """The kinds of damage that are in the result: its own, unless it is a mixture of others."""
+        return (type(self),)
+
     @abstractmethod
     def degrade(self, image: Pixels, rng: Generator) -> Pixels:
         """The degraded image as a new float32 array; values may leave [0, 1].

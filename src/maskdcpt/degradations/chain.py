@@ -37,6 +37,10 @@ class Composite(Level):
     def parts(self) -> tuple[Level, ...]:
         """The steps, first to last."""
 
+    def ingredients(self) -> tuple[type[Level], ...]:
+        """Those of the steps."""
+        return tuple(dict.fromkeys(kind for step in self.parts() for kind in step.ingredients()))
+
     def degrade(self, image: Pixels, rng: Generator) -> Pixels:
         """Does the steps."""
         parts = self.parts()

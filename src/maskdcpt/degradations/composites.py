@@ -19,6 +19,7 @@ from maskdcpt.degradations.motion_blur import MotionBlur, shake_kernel
 from maskdcpt.degradations.parameters import choice, parameter
 from maskdcpt.degradations.rain import RainStreak
 from maskdcpt.degradations.raindrop import Raindrop
+from maskdcpt.degradations.sensor import SensorNoise
 from maskdcpt.degradations.snow import Snow
 from maskdcpt.degradations.transfer import to_encoded
 
@@ -85,6 +86,10 @@ class LowLightBlur(Level):
 
     noise: str = choice("off", "on")
     """Whether the sensor adds the noise of a gain of 2^(gamma - 1)."""
+
+    def ingredients(self) -> tuple[type[Level], ...]:
+        """Darkness and shake, and the sensor's noise where it is on."""
+        return (LowLight, MotionBlur) if self.noise == "off" else (LowLight, MotionBlur, SensorNoise)
 
     def degrade(self, image: Pixels, rng: Generator) -> Pixels:
         """Darkens, shakes, adds noise."""

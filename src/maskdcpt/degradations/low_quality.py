@@ -58,6 +58,10 @@ class LowQuality(Level):
     strength: str = choice(*STRENGTHS)
     """How much blur, noise and compression."""
 
+    def ingredients(self) -> tuple[type[Level], ...]:
+        """Blur, noise and compression; a low resolution is no type of its own."""
+        return GaussianBlur, GaussianNoise, Jpeg
+
     def degrade(self, image: Pixels, rng: Generator) -> Pixels:
         """Blurs, shrinks, adds noise, compresses and enlarges."""
         _, height, width = image.shape

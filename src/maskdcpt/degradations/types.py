@@ -136,6 +136,18 @@ class Catalogue:
                 return (entry,)
         raise UserError(f"{level!r} belongs to no degradation of the catalogue; known: {', '.join(self.names)}")
 
+    def basic_types(self, level: Level) -> tuple[Degradation, ...]:
+        """The types that come together in a level, in the order of the catalogue: one, unless the level is a mixture.
+
+        Raises:
+            UserError: If no entry has levels of a class that is in it.
+        """
+        kinds = level.ingredients()
+        for kind in kinds:
+            if kind not in self._kinds.values():
+                raise UserError(f"{kind.__name__} belongs to no degradation of the catalogue")
+        return tuple(entry for entry in self._entries if set(entry.kinds) & set(kinds))
+
     def draw(self, rng: Generator, names: Sequence[str] | None = None) -> Level:
         """Draws a level: first a type, all alike, then one of its levels, all alike.
 

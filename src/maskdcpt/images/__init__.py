@@ -4,7 +4,7 @@ from maskdcpt.images.batch import BatchReport, pair_files, refuse_existing, refu
 from maskdcpt.images.decode import Picture
 from maskdcpt.images.discover import list_images
 from maskdcpt.images.forms import LUMA, ImageT, from_tensor, to_pil, to_tensor
-from maskdcpt.images.io import FORMATS, format_of, read_image, write_image
+from maskdcpt.images.io import FORMATS, decode_image, format_of, read_image, write_image
 
 __all__ = [
     "FORMATS",
@@ -12,6 +12,7 @@ __all__ = [
     "BatchReport",
     "ImageT",
     "Picture",
+    "decode_image",
     "format_of",
     "from_tensor",
     "list_images",

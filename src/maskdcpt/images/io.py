@@ -48,19 +48,31 @@ def read_image(path: str | Path) -> Picture:
         UserError: If it is missing, not an image, damaged, cut short, or of more pixels than is safe to decode.
     """
     path = Path(path)
-    data = _read_bytes(path)
+    return decode_image(_read_bytes(path), path)
+
+
+def decode_image(data: bytes, name: object) -> Picture:
+    """Decodes the bytes of an image file, as ``read_image`` does.
+
+    Args:
+        data: All of the file.
+        name: What messages call it.
+
+    Raises:
+        UserError: If it is not an image, damaged, cut short, or of more pixels than is safe to decode.
+    """
     try:
         return decode(data)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{name}: {error}") from None
     except Image.DecompressionBombError:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise UserError(f"{path}: too many pixels to be decoded safely; {limit:,} are the limit") from None
+        raise UserError(f"{name}: too many pixels to be decoded safely; {limit:,} are the limit") from None
     except UnidentifiedImageError:
-        raise UserError(f"{path}: not an image that can be read; expected {_READABLE}, and a whole one") from None
+        raise UserError(f"{name}: not an image that can be read; expected {_READABLE}, and a whole one") from None
     except DAMAGE as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{path}: the image is damaged or cut short ({reason}); a whole copy is needed") from error
+        raise UserError(f"{name}: the image is damaged or cut short ({reason}); a whole copy is needed") from error
 
 
 def write_image(pixels: Tensor, path: str | Path, like: Picture | None = None) -> None:
