@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from maskdcpt.backbones import Backbone
+from maskdcpt.backbones import Backbone, Features
 from maskdcpt.backbones.hub import locate_weights
 from maskdcpt.devices import find_device, move
 from maskdcpt.errors import UserError, naming
 from maskdcpt.images import ImageT, from_tensor, read_image, to_pil, to_tensor
-from maskdcpt.pretraining import ClassificationDecoder, load_model
+from maskdcpt.pretraining import ClassificationDecoder, classifier_features, load_model
 
 BUNDLED = "default"
 """The name that stands for the weights that come with the library."""
@@ -99,7 +99,8 @@ class Restorer:
             image: As for ``restore``.
 
         Returns:
-            Name of the type of damage to its probability, best first; they sum to 1.
+            Name of the type of damage to its probability, best first; they sum to 1, unless the classifier has learned
+            that several types can come together.
 
         Raises:
             UserError: If the weights have no classifier, and as for ``restore``.
@@ -124,8 +125,8 @@ class Restorer:
         """
         classifier = self._required_classifier()
         with self._running(to_tensor(image)) as x:
-            features = self.backbone.forward_features(x)
-            restored, logits = self.backbone.forward_head(features, x), classifier(features.stages)
+            features = self._features(x, classifier)
+            restored, logits = self.backbone.forward_head(features, x), self._logits(features, classifier)
         return from_tensor(_picture(restored), image), _ranking(classifier, logits)
 
     def _restore(self, pixels: Tensor) -> Tensor:
@@ -136,8 +137,15 @@ class Restorer:
     def _classify(self, pixels: Tensor) -> dict[str, float]:
         classifier = self._required_classifier()
         with self._running(pixels) as x:
-            logits = classifier(self.backbone.forward_features(x).stages)
+            logits = self._logits(self._features(x, classifier), classifier)
         return _ranking(classifier, logits)
+
+    def _features(self, x: Tensor, classifier: ClassificationDecoder) -> Features:
+        return self.backbone.forward_features(x, early=classifier.config.features == "all")
+
+    def _logits(self, features: Features, classifier: ClassificationDecoder) -> Tensor:
+        logits: Tensor = classifier(classifier_features(features, self.backbone, classifier.config.features))
+        return logits
 
     def _required_classifier(self) -> ClassificationDecoder:
         if self.classifier is None:
@@ -163,7 +171,7 @@ def _picture(restored: Tensor) -> Tensor:
 
 
 def _ranking(classifier: ClassificationDecoder, logits: Tensor) -> dict[str, float]:
-    probabilities = _finite(logits[0].cpu()).double().softmax(0)
+    probabilities = classifier.probabilities(_finite(logits.cpu()).double())[0]
     order = probabilities.argsort(descending=True, stable=True)
     return {classifier.classes[index]: probabilities[index].item() for index in order.tolist()}
 

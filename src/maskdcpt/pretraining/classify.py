@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError
 from maskdcpt.masking import EVERYTHING, LayerNorm2d, View, VisibleMask, view_of
+from maskdcpt.pretraining.features import FeatureChoice
 
 
 @configuration
@@ -27,6 +28,9 @@ class ClassifierConfig:
     """Bottleneck blocks per level."""
     expansion: float = 2.0
     """Channels inside a bottleneck, as a multiple of the channels outside."""
+    features: FeatureChoice = "latter-half"
+    """Which stages of the backbone it reads: those of the latter half as in the paper, the last alone, or all. The
+    paper says that the last alone starves the layers before it, and that all dilute what the latter ones mean."""
 
     def __post_init__(self) -> None:
         if self.blocks < 1 or self.expansion <= 0:
@@ -74,11 +78,15 @@ class ClassificationDecoder(nn.Module):
             more, of which the finer part is left out.
         classes: Names of the types, in the order of the logits.
         config: Size.
+        multi_label: Whether an image may be damaged in several of these ways at once, so that each logit stands alone.
     """
 
-    def __init__(self, channels: Sequence[int], classes: Sequence[str], config: ClassifierConfig) -> None:
+    def __init__(
+        self, channels: Sequence[int], classes: Sequence[str], config: ClassifierConfig, *, multi_label: bool = False
+    ) -> None:
         super().__init__()
         self.classes = tuple(classes)
+        self.multi_label = multi_label
         self.config = config
         self.mixing_weights = nn.Parameter(torch.ones(len(channels)))
         self.bottleneck_layers = nn.ModuleList(self._level(c) for c in channels)
@@ -93,11 +101,15 @@ class ClassificationDecoder(nn.Module):
         inner = max(1, round(channels * self.config.expansion))
         return nn.ModuleList(Bottleneck(channels, inner) for _ in range(self.config.blocks))
 
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """From logits (N, classes) to how likely each type of damage is; they sum to 1 unless several may be there."""
+        return logits.sigmoid() if self.multi_label else logits.softmax(1)
+
     def forward(self, features: Sequence[Tensor], mask: VisibleMask | None = None) -> Tensor:
         """Classifies.
 
         Args:
-            features: ``Features.stages`` of the backbone.
+            features: What ``classifier_features`` takes from the backbone.
             mask: The mask under which they were computed.
 
         Returns:

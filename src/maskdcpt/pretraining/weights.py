@@ -7,8 +7,9 @@ from pathlib import Path
 from maskdcpt.backbones import Backbone, load_backbone, save_backbone
 from maskdcpt.backbones.weights import CONFIG, find_weights, is_single_file, load_tensors, read_config, save_tensors
 from maskdcpt.config import from_dict, to_dict
-from maskdcpt.errors import UserError
+from maskdcpt.errors import UserError, naming
 from maskdcpt.pretraining.classify import ClassificationDecoder, ClassifierConfig
+from maskdcpt.pretraining.features import classifier_channels
 
 CLASSIFIER = "classifier.safetensors"
 
@@ -19,7 +20,11 @@ def save_model(folder: Path, backbone: Backbone, classifier: ClassificationDecod
         save_backbone(backbone, folder)
         return
     save_tensors(classifier, folder / CLASSIFIER)
-    description = {"classes": classifier.classes, **to_dict(classifier.config)}
+    description = {
+        "classes": classifier.classes,
+        "multi_label": classifier.multi_label,
+        **to_dict(classifier.config),
+    }
     save_backbone(backbone, folder, {"classifier": description})
 
 
@@ -42,8 +47,10 @@ def load_model(path: str | Path) -> tuple[Backbone, ClassificationDecoder | None
     where = f"{folder / CONFIG}: classifier"
     if not isinstance(description, dict) or not isinstance(description.get("classes"), list):
         raise UserError(f"{where}: expected an object with a list of classes")
-    size = {key: value for key, value in description.items() if key != "classes"}
-    channels = [info.channels for info in backbone.feature_info]
-    classifier = ClassificationDecoder(channels, description["classes"], from_dict(ClassifierConfig, size, where=where))
+    classes, multi_label = description.pop("classes"), description.pop("multi_label", False)
+    config = from_dict(ClassifierConfig, description, where=where)
+    with naming(where):
+        channels = classifier_channels(backbone, config.features)
+    classifier = ClassificationDecoder(channels, classes, config, multi_label=multi_label is True)
     load_tensors(classifier, folder / CLASSIFIER)
     return backbone, classifier.eval()
