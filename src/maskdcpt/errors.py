@@ -1,4 +1,4 @@
-"""The one exception that people, rather than programmers, are meant to read."""
+"""The exceptions that people, rather than programmers, are meant to read."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ class UserError(ValueError):
 
     The command line prints the message and exits with code 2; library callers catch it like any ``ValueError``.
     """
+
+
+class Preempted(Exception):  # noqa: N818  nothing is wrong: it is how a scheduler takes its machine back
+    """The process was asked to stop, and has saved what it did; the same command goes on from there."""
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

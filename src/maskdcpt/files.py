@@ -71,6 +71,32 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
         write_bytes(temporary, "".join(f"{json.dumps(row)}\n" for row in rows).encode())
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        UserError: If it holds something else.
+        OSError: If it cannot be read.
+    """
+    try:
+        values = json.loads(path.read_bytes())
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: no JSON object; mend it or remove the file")
+    return values
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Writes an object to a JSON file, whole or not at all.
+
+    Raises:
+        OSError: If the disk is full or the file cannot be written.
+    """
+    with atomic_file(path) as temporary:
+        write_bytes(temporary, json.dumps(values, indent=2).encode())
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside ``path``; what was written there takes the name when the block succeeds.

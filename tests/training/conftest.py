@@ -4,6 +4,7 @@ from maskdcpt.backbones import NAFNetConfig
 from maskdcpt.data import DataConfig
 from maskdcpt.pretraining import ClassifierConfig
 from maskdcpt.training import FinetuneConfig, PretrainConfig, TrainConfig
+from maskdcpt.training.validation import ValidationConfig
 
 BACKBONE = NAFNetConfig(width=4, encoder_blocks=(1, 1), middle_blocks=1, decoder_blocks=(1, 1))
 
@@ -34,4 +35,5 @@ def pretraining(images, train):
 
 @pytest.fixture
 def finetuning(images, train):
-    return FinetuneConfig(backbone=BACKBONE, data=DataConfig(folder=str(images), crop=32, workers=0), train=train)
+    data = DataConfig(folder=str(images), crop=32, workers=0)
+    return FinetuneConfig(backbone=BACKBONE, data=data, train=train, validation=ValidationConfig(protocol="none"))

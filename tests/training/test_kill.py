@@ -17,14 +17,13 @@ width = 4
 encoder_blocks = [1, 1]
 middle_blocks = 1
 decoder_blocks = [1, 1]
-[classifier]
-blocks = 1
+{classifier}
 [data]
 crop = 32
 workers = {workers}
 [train]
 steps = {steps}
-batch = 2
+batch = 4
 log_every = 2
 checkpoint_every = {checkpoint_every}
 device = "cpu"
@@ -36,22 +35,48 @@ FILES = ("model.safetensors", "classifier.safetensors", "config.json")
 
 @pytest.fixture
 def recipe(tmp_path):
-    def write(**values):
+    def write(stage="pretrain", **values):
         path = tmp_path / "recipe.toml"
-        path.write_text(RECIPE.format(**values))
+        decoder = {"pretrain": "[classifier]\nblocks = 1", "finetune": '[validation]\nprotocol = "none"'}[stage]
+        path.write_text(RECIPE.format(classifier=decoder, **values))
         return path
 
     return write
 
 
-def command(recipe: Path, images: Path, run: Path) -> list[str]:
-    line = [sys.executable, "-m", "maskdcpt", "pretrain", str(recipe)]
-    return [*line, "--run-dir", str(run), "--data", str(images)]
+def command(recipe: Path, images: Path, run: Path, stage: str = "pretrain", processes: int = 1) -> list[str]:
+    start = [sys.executable, "-m"]
+    if processes > 1:
+        start += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
+    return [*start, "maskdcpt", stage, str(recipe), "--run-dir", str(run), "--data", str(images)]
 
 
-def finish(recipe: Path, images: Path, run: Path, steps: int) -> Path:
-    subprocess.run(command(recipe, images, run), env=ENVIRONMENT, check=True, capture_output=True, timeout=300)
+def finish(recipe: Path, images: Path, run: Path, steps: int, stage: str = "pretrain", processes: int = 1) -> Path:
+    line = command(recipe, images, run, stage, processes)
+    subprocess.run(line, env=ENVIRONMENT, check=True, capture_output=True, timeout=300)
     return run / "checkpoints" / f"step-{steps:08d}"
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in FILES if (folder / name).is_file()}
+
+
+def quietly(line: list[str]) -> subprocess.Popen:
+    """Starts a command in a process group of its own, which can be killed with all its children."""
+    null = subprocess.DEVNULL
+    return subprocess.Popen(line, env=ENVIRONMENT, stdout=null, stderr=null, start_new_session=True)
+
+
+def logged(run: Path) -> int:
+    """Bytes that a run has logged."""
+    metrics = run / "metrics.jsonl"
+    return metrics.stat().st_size if metrics.exists() else 0
+
+
+def wait_until(condition, process: subprocess.Popen) -> None:
+    while not condition():
+        assert process.poll() is None
+        time.sleep(0.005)
 
 
 def kill_when(condition, process: subprocess.Popen) -> bool:
@@ -60,38 +85,119 @@ def kill_when(condition, process: subprocess.Popen) -> bool:
         if process.poll() is not None:
             return False
         time.sleep(0.0005)
-    os.kill(process.pid, signal.SIGKILL)
+    os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     return True
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [0, 1])
-def test_kill_at_random_moments_and_resume_gives_bit_equal_weights(recipe, images, tmp_path, workers):
-    path = recipe(workers=workers, steps=120, checkpoint_every=7)
-    expected = finish(path, images, tmp_path / "whole", 120)
-    rng = random.Random(workers)
+@pytest.mark.parametrize(
+    ("stage", "workers", "processes", "steps"),
+    [("pretrain", 0, 1, 80), ("pretrain", 1, 1, 80), ("finetune", 0, 1, 80), ("pretrain", 0, 2, 60)],
+)
+def test_kill_at_random_moments_and_resume_gives_bit_equal_weights(
+    recipe, images, tmp_path, stage, workers, processes, steps
+):
+    path = recipe(stage, workers=workers, steps=steps, checkpoint_every=7)
+    expected = weights(finish(path, images, tmp_path / "whole", steps, stage, processes))
+    assert len(expected) == {"pretrain": 3, "finetune": 2}[stage]
+    rng = random.Random(f"{stage} {workers} {processes}")
     run, kills = tmp_path / "run", 0
-    for _ in range(4):
-        with subprocess.Popen(
-            command(path, images, run), env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
-            size = (run / "metrics.jsonl").stat().st_size if (run / "metrics.jsonl").exists() else 0
-            started = lambda size=size: (  # noqa: E731
-                (run / "metrics.jsonl").exists() and (run / "metrics.jsonl").stat().st_size > size
-            )
+    for _ in range(3):
+        with quietly(command(path, images, run, stage, processes)) as process:
+            size = logged(run)
             moment = []
 
-            def due(started=started, moment=moment):
-                if not moment and started():
+            def due(size=size, moment=moment):
+                if not moment and logged(run) > size:
                     moment.append(time.monotonic() + rng.uniform(0, 0.5))
                 return bool(moment) and time.monotonic() >= moment[0]
 
             kills += kill_when(due, process)
     assert kills >= 2
-    resumed = finish(path, images, run, 120)
-    for name in FILES:
-        assert (resumed / name).read_bytes() == (expected / name).read_bytes(), name
+    assert weights(finish(path, images, run, steps, stage, processes)) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_asked_to_stop_it_saves_and_the_same_command_goes_on(recipe, images, tmp_path, processes):
+    path = recipe(workers=0, steps=40, checkpoint_every=1000)
+    expected = weights(finish(path, images, tmp_path / "whole", 40, processes=processes))
+    run, log = tmp_path / "run", tmp_path / "log"
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            command(path, images, run, processes=processes), env=ENVIRONMENT, stdout=file, stderr=file
+        ) as process,
+    ):
+        wait_until(lambda: logged(run), process)
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(timeout=60)
+    stopped = [path.name for path in (run / "checkpoints").iterdir()]
+    assert len(stopped) == 1
+    step = int(stopped[0].removeprefix("step-"))
+    assert 0 < step < 40
+    assert f"{run}: asked to stop after step {step}; the same command goes on" in log.read_text()
+    if processes == 1:
+        assert code == 75
+    assert weights(finish(path, images, run, 40, processes=processes)) == expected
+
+
+@pytest.mark.slow
+def test_a_data_worker_killed_by_the_system_changes_nothing_but_the_record(recipe, images, tmp_path):
+    path = recipe(workers=1, steps=60, checkpoint_every=1000)
+    expected = weights(finish(path, images, tmp_path / "whole", 60))
+    run = tmp_path / "run"
+    with quietly(command(path, images, run)) as process:
+        wait_until(lambda: logged(run), process)
+        children = subprocess.run(
+            ["ps", "-ww", "--ppid", str(process.pid), "-o", "pid=", "-o", "args="],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+        (worker,) = [int(line.split()[0]) for line in children if "spawn_main" in line]
+        os.kill(worker, signal.SIGKILL)
+        assert process.wait(timeout=120) == 0
+    assert weights(run / "checkpoints" / "step-00000060") == expected
+    assert "data worker ended by signal 9 (SIGKILL)" in (run / "quarantine.jsonl").read_text()
+
+
+@pytest.mark.slow
+def test_a_folder_that_vanishes_ends_in_one_line_and_once_it_is_back_nothing_is_lost(recipe, images, tmp_path):
+    # Images stay in memory once they are read, so each run sees the loss when it starts.
+    path = recipe(workers=0, steps=8, checkpoint_every=2)
+    expected = weights(finish(path, images, tmp_path / "whole", 8))
+    script = (
+        "import os, sys\n"
+        "import maskdcpt.data.sources as sources\n"
+        "read = sources.CachedImages.__getitem__\n"
+        "count = iter(range(10**6))\n"
+        "def vanishing(self, index):\n"
+        "    self._recent.clear()\n"
+        f"    if next(count) == 14: os.rename({str(images)!r}, {str(images) + '-away'!r})\n"
+        "    return read(self, index)\n"
+        "sources.CachedImages.__getitem__ = vanishing\n"
+        "from maskdcpt.cli.main import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    run = tmp_path / "run"
+    result = subprocess.run(
+        [sys.executable, "-c", script, *command(path, images, run)[3:]],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 2, result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(f"error: {images}")
+    assert "images in a row cannot be read" in last
+    assert "Traceback" not in result.stderr
+    assert [entry.name for entry in (run / "checkpoints").iterdir()] == ["step-00000002"]
+    images.with_name(f"{images.name}-away").rename(images)
+    assert weights(finish(path, images, run, 8)) == expected
 
 
 @pytest.mark.slow
@@ -101,9 +207,7 @@ def test_kill_during_a_checkpoint_write_leaves_the_one_before(recipe, images, tm
     run = tmp_path / "run"
     interrupted_writes = 0
     for after in (3, 20, 40):
-        with subprocess.Popen(
-            command(path, images, run), env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
+        with quietly(command(path, images, run)) as process:
 
             def writing(after=after):
                 done = sorted((run / "checkpoints").glob("step-*"))
@@ -118,20 +222,15 @@ def test_kill_during_a_checkpoint_write_leaves_the_one_before(recipe, images, tm
     assert interrupted_writes >= 1
     resumed = finish(path, images, run, 60)
     assert not list((run / "checkpoints").glob(".writing-*"))
-    for name in FILES:
-        assert (resumed / name).read_bytes() == (expected / name).read_bytes(), name
+    assert weights(resumed) == weights(expected)
 
 
 @pytest.mark.slow
 def test_two_at_once_in_one_folder_are_refused(recipe, images, tmp_path):
     path = recipe(workers=1, steps=5000, checkpoint_every=5000)
     run = tmp_path / "run"
-    with subprocess.Popen(
-        command(path, images, run), env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as first:
-        while not (run / "metrics.jsonl").exists() or not (run / "metrics.jsonl").stat().st_size:
-            assert first.poll() is None
-            time.sleep(0.02)
+    with quietly(command(path, images, run)) as first:
+        wait_until(lambda: logged(run), first)
         second = subprocess.run(
             command(path, images, run), env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False
         )

@@ -2,12 +2,13 @@ import math
 
 import pytest
 import torch
+from torch.optim.swa_utils import AveragedModel
 
 from maskdcpt.errors import UserError
 from maskdcpt.training import TrainConfig
-from maskdcpt.training.run import drop_metrics_after, read_metrics
+from maskdcpt.training.average import RunningMean
+from maskdcpt.training.run import drop_rows_after, read_metrics
 from maskdcpt.training.schedule import learning_rate_factor
-from maskdcpt.training.trainer import warming_average
 
 
 def test_cosine_schedule_follows_its_equation():
@@ -27,20 +28,34 @@ def test_constant_schedule_stays_level_after_the_warm_up():
 
 
 def test_running_mean_follows_its_equation_and_forgets_the_start():
-    update = warming_average(0.9)
-    averaged, expected = torch.tensor([5.0]), 5.0
-    for count in range(1, 60):
-        current = torch.tensor([math.sin(count)])
-        update([averaged], [current], torch.tensor(count))
-        decay = min(0.9, (1 + count) / (10 + count))
-        expected = decay * expected + (1 - decay) * math.sin(count)
-    assert averaged.item() == pytest.approx(expected, rel=1e-4)
+    module = torch.nn.Linear(1, 1, bias=False)
+    mean, expected = RunningMean(module, 0.9), None
+    for count in range(60):
+        with torch.no_grad():
+            module.weight.fill_(math.sin(count))
+        mean.update()
+        decay = min(0.9, (1 + count) / (10 + count)) if count else 0
+        expected = decay * (expected or 0) + (1 - decay) * math.sin(count)
+    assert mean.mean["weight"].item() == pytest.approx(expected, rel=1e-4)
+    assert module.weight.item() == pytest.approx(math.sin(59))
+
+
+def test_running_mean_is_that_of_the_library_once_it_is_warm():
+    module = torch.nn.Linear(5, 3)
+    mean, reference = RunningMean(module, 0.1), AveragedModel(module, avg_fn=lambda a, b, _: 0.1 * a + 0.9 * b)
+    for count in range(4):
+        with torch.no_grad():
+            module.weight.mul_(count)
+        mean.update()
+        reference.update_parameters(module)
+    for name, value in reference.module.named_parameters():
+        torch.testing.assert_close(mean.mean[name], value)
 
 
 def test_rows_of_repeated_steps_and_cut_off_lines_are_dropped(tmp_path):
     (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
     assert [row["step"] for row in read_metrics(tmp_path)] == [1, 2, 3]
-    drop_metrics_after(tmp_path, 2)
+    drop_rows_after(tmp_path / "metrics.jsonl", 2)
     assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n{"step": 2}\n'
 
 

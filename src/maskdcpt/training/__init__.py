@@ -2,24 +2,24 @@
 
 from maskdcpt.training.config import (
     FinetuneConfig,
-    LossConfig,
     MaskConfig,
     PretrainConfig,
     RestorationLossConfig,
     TrainConfig,
 )
+from maskdcpt.training.engine import leads
 from maskdcpt.training.finetune import finetune
 from maskdcpt.training.pretrain import pretrain
 from maskdcpt.training.run import read_metrics
 
 __all__ = [
     "FinetuneConfig",
-    "LossConfig",
     "MaskConfig",
     "PretrainConfig",
     "RestorationLossConfig",
     "TrainConfig",
     "finetune",
+    "leads",
     "pretrain",
     "read_metrics",
 ]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
-from maskdcpt.errors import UserError
 from maskdcpt.files import atomic_folder, write_bytes
 from maskdcpt.pretraining import PretrainingModel, RestorationModel, save_model
 from maskdcpt.training.run import CHECKPOINTS, CONFIG
 
 STATE = "state.pt"
+SUMS = "SHA256SUMS"
+"""What every other file has to hash to, in the form that ``sha256sum --check`` reads."""
 KEEP = 2
 """How many of the newest checkpoints stay: one more than needed, in case the last is damaged."""
 
@@ -36,32 +38,62 @@ def save_checkpoint(run: Path, step: int, averaged: PretrainingModel | Restorati
         OSError: If it cannot be written; earlier checkpoints are untouched then.
     """
     folder = run / CHECKPOINTS / f"step-{step:08d}"
+    if folder.is_dir():
+        shutil.rmtree(folder)  # damaged, or training would not have come to this step again
     with atomic_folder(folder) as temporary:
         save_model(temporary, averaged.backbone, averaged.classifier)
         buffer = io.BytesIO()
         torch.save(state, buffer)
         write_bytes(temporary / STATE, buffer.getbuffer())
         write_bytes(temporary / CONFIG, (run / CONFIG).read_bytes())
+        sums = [f"{_sha256(path)}  {path.name}\n" for path in sorted(temporary.iterdir())]
+        write_bytes(temporary / SUMS, "".join(sums).encode())
     for old in checkpoints(run)[:-KEEP]:
         shutil.rmtree(old)
     return folder
 
 
-def load_state(checkpoint: Path, device: torch.device) -> dict[str, Any]:
-    """The training state of a checkpoint.
-
-    Raises:
-        UserError: If the file is damaged.
-    """
-    try:
-        state: dict[str, Any] = torch.load(checkpoint / STATE, map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, UnpicklingError):
-        raise UserError(
-            f"{checkpoint / STATE}: damaged; remove {checkpoint} to go on from the checkpoint before"
-        ) from None
+def load_state(checkpoint: Path) -> dict[str, Any]:
+    """The training state of a checkpoint, on the CPU."""
+    state: dict[str, Any] = torch.load(checkpoint / STATE, map_location="cpu", weights_only=True)
     return state
 
 
 def checkpoints(run: Path) -> list[Path]:
-    """The checkpoints of a run, oldest first."""
+    """The checkpoints of a run, oldest first, sound or not."""
     return sorted((run / CHECKPOINTS).glob("step-*"))
+
+
+def newest_checkpoint(run: Path, say: Callable[[str], None] | None = None) -> Path | None:
+    """The newest checkpoint of which every file is as it was written; None if there is none.
+
+    Args:
+        run: Folder of the run.
+        say: Is told about each damaged one that is passed over.
+    """
+    for folder in reversed(checkpoints(run)):
+        problem = _damage(folder)
+        if problem is None:
+            return folder
+        if say is not None:
+            say(f"{folder}: {problem}; going on from the checkpoint before")
+    return None
+
+
+def _damage(folder: Path) -> str | None:
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        for line in lines:
+            expected, _, name = line.partition("  ")
+            if _sha256(folder / name) != expected:
+                return f"{name} is damaged"
+    except FileNotFoundError as error:
+        return f"{Path(error.filename).name} is missing"
+    except UnicodeDecodeError:
+        return f"{SUMS} is damaged"
+    return None if lines else f"{SUMS} is damaged"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,18 +8,17 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from maskdcpt.backbones import build_backbone
-from maskdcpt.data import training_batches, training_images
-from maskdcpt.devices import find_device
+from maskdcpt.data import Batch
 from maskdcpt.errors import UserError
-from maskdcpt.pretraining import RestorationModel, focal_loss, load_model, psnr_loss
+from maskdcpt.pretraining import RestorationModel, classification_terms, load_model, psnr_loss
 from maskdcpt.seeds import derive_seed
-from maskdcpt.training.checkpoint import checkpoints
+from maskdcpt.training.checkpoint import newest_checkpoint
 from maskdcpt.training.config import FinetuneConfig
-from maskdcpt.training.run import open_run
-from maskdcpt.training.trainer import Trainer
+from maskdcpt.training.start import train
+from maskdcpt.training.trainer import Losses, Minimised
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": F.l1_loss, "psnr": psnr_loss}
 """Restored and clean images to what is minimised, by ``RestorationLossConfig.name``."""
@@ -28,8 +27,8 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": F.l1_loss, "psnr"
 def finetune(config: FinetuneConfig, folder: Path) -> Path:
     """Trains a network to restore, or goes on with a run that was interrupted.
 
-    A classifier that comes with the initial weights is kept up to date: it learns from the features as they change,
-    and its gradient never reaches the network.
+    A classifier that comes with the initial weights is kept up to date, if it is to be kept: it learns from the
+    features as they change, and its gradient never reaches the network.
 
     Args:
         config: What to do.
@@ -40,38 +39,40 @@ def finetune(config: FinetuneConfig, folder: Path) -> Path:
 
     Raises:
         UserError: If the configuration, the data or the folder does not allow it.
+        Preempted: If the process was asked to stop.
     """
-    find_device(config.train.device)  # before anything is written
-    images = training_images(config.data)
     # A run with a checkpoint goes on from it and needs the weights it once started from no longer.
-    model = _build(config, next(reversed(checkpoints(folder)), None) or config.init)
-    config = dataclasses.replace(config, backbone=model.backbone.config)
-    with open_run(folder, config, images.names) as run:
-        groups = [{"params": list(model.backbone.parameters()), "peak_lr": config.train.lr}]
-        if model.classifier is not None:
-            groups.append({"params": list(model.classifier.parameters()), "peak_lr": config.train.decoder_lr})
-        trainer = Trainer(run, config.train, model, groups, title="fine-tuning" if config.init else "from scratch")
-        batches = training_batches(
-            images,
-            config.data,
-            batch=config.train.batch,
-            steps=trainer.remaining,
-            seed=derive_seed("fine-tuning", config.train.seed),
-        )
-        minimised = LOSSES[config.loss.name]
-        for _, batch in trainer.steps(batches):
-            outputs = trainer.model(batch.degraded)
-            restoration = minimised(outputs.image, batch.clean)
-            with torch.no_grad():
-                psnr = -psnr_loss(outputs.image, batch.clean)
-            loss, terms = restoration, {"restoration": restoration, "psnr": psnr}
-            if outputs.logits is not None:
-                classification = focal_loss(outputs.logits, batch.label)
-                loss = restoration + classification
-                terms["classification"] = classification
-                terms["accuracy"] = (outputs.logits.argmax(1) == batch.label).float().mean()
-            trainer.update(loss, terms)
-        return checkpoints(run)[-1]
+    model, minimised = finetuning(config, newest_checkpoint(folder) or config.init)
+    title = "fine-tuning" if config.init else "from scratch"
+    resolved = dataclasses.replace(config, backbone=model.backbone.config)
+    return train(folder, resolved, model, minimised, title=title)
+
+
+def finetuning(config: FinetuneConfig, start: Path | str | None) -> tuple[RestorationModel, Minimised]:
+    """What is trained for restoration, with its initial weights, and what is minimised.
+
+    Args:
+        config: What to do.
+        start: Weights to start from; None for fresh ones.
+
+    Raises:
+        UserError: If the weights cannot be read, or their classifier knows other classes.
+    """
+    model = _build(config, start)
+    restoration = LOSSES[config.loss.name]
+
+    def minimised(model: nn.Module, images: Batch, step: int, places: range) -> Losses:
+        outputs = model(images.degraded)
+        total = restoration(outputs.image, images.clean)
+        with torch.no_grad():
+            psnr = -psnr_loss(outputs.image, images.clean)
+        terms = {"restoration": total, "psnr": psnr}
+        if outputs.logits is not None:
+            terms |= classification_terms(outputs.logits, images.label)
+            total = total + terms["classification"]
+        return Losses(total, terms, outputs, None)
+
+    return model, minimised
 
 
 def _build(config: FinetuneConfig, start: Path | str | None) -> RestorationModel:
@@ -80,9 +81,12 @@ def _build(config: FinetuneConfig, start: Path | str | None) -> RestorationModel
             torch.manual_seed(derive_seed("weights", config.train.seed))
             return RestorationModel(build_backbone(config.backbone), None)
     backbone, classifier = load_model(start)
-    if classifier is not None and classifier.classes != config.data.types:
+    if not config.keep_classifier:
+        classifier = None
+    if classifier is not None and classifier.classes != config.data.classes:
         raise UserError(
-            f"{start}: its classifier knows {', '.join(classifier.classes)}, and data.types is "
-            f"{', '.join(config.data.types)}; name the same types in the same order"
+            f"{start}: its classifier knows {', '.join(classifier.classes)}, and the classes of data are "
+            f"{', '.join(config.data.classes)}; name the same types in the same order, or do without it by "
+            "--no-keep-classifier"
         )
     return RestorationModel(backbone.train(), classifier and classifier.train())

@@ -1,7 +1,6 @@
-"""Masked degradation classification pre-training (MaskDCPT, arXiv 2510.13282).
+"""Pre-training: from the features of a damaged image, half of it hidden, name the damage and rebuild the clean image.
 
-Half of the patches of the damaged image are hidden; from the features of the rest one decoder names the type of damage
-(focal loss) and another rebuilds the clean image (L1 over all pixels, of which the hidden ones add a constant).
+MaskDCPT (arXiv 2510.13282) and, by ``PretrainConfig.method``, what it is compared with.
 """
 
 from __future__ import annotations
@@ -10,19 +9,24 @@ import math
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
+from torch import nn
 
 from maskdcpt.backbones import build_backbone
-from maskdcpt.data import training_batches, training_images
-from maskdcpt.devices import find_device
+from maskdcpt.data import Batch
 from maskdcpt.errors import UserError
-from maskdcpt.masking import VisibleMask
-from maskdcpt.pretraining import ClassificationDecoder, PretrainingModel, focal_loss
+from maskdcpt.masking import STYLES, VisibleMask
+from maskdcpt.pretraining import (
+    METHODS,
+    ClassificationDecoder,
+    PretrainingModel,
+    ReconstructionDecoder,
+    classifier_channels,
+    pretraining_loss,
+)
 from maskdcpt.seeds import derive_seed
-from maskdcpt.training.checkpoint import checkpoints
 from maskdcpt.training.config import PretrainConfig
-from maskdcpt.training.run import open_run
-from maskdcpt.training.trainer import Trainer
+from maskdcpt.training.start import train
+from maskdcpt.training.trainer import Losses, Minimised
 
 
 def pretrain(config: PretrainConfig, folder: Path) -> Path:
@@ -37,49 +41,56 @@ def pretrain(config: PretrainConfig, folder: Path) -> Path:
 
     Raises:
         UserError: If the configuration, the data or the folder does not allow it.
+        Preempted: If the process was asked to stop.
     """
-    find_device(config.train.device)  # before anything is written
-    images = training_images(config.data)
+    model, minimised = pretraining(config)
+    # Without a reconstruction nothing behind the last feature that the classifier reads gets a gradient.
+    unused = METHODS[config.method].rebuilds_from is None
+    return train(folder, config, model, minimised, title="pre-training", unused=unused)
+
+
+def pretraining(config: PretrainConfig) -> tuple[PretrainingModel, Minimised]:
+    """What is pre-trained, with its initial weights, and what is minimised.
+
+    Args:
+        config: What to do.
+
+    Raises:
+        UserError: If crop, patch and network do not fit together.
+    """
+    method = METHODS[config.method]
     model = _build(config)
-    # The classifier halves the finest features once a stage.
-    coarsest = model.backbone.feature_info[0].stride * 2 ** len(model.backbone.feature_info)
-    grid = _grid(config, math.lcm(model.backbone.stride, coarsest))
-    with open_run(folder, config, images.names) as run:
-        groups = [
-            {"params": list(model.backbone.parameters()), "peak_lr": config.train.lr},
-            {"params": list(model.classifier.parameters()), "peak_lr": config.train.decoder_lr},
-        ]
-        trainer = Trainer(run, config.train, model, groups, title="pre-training")
-        batches = training_batches(
-            images,
-            config.data,
-            batch=config.train.batch,
-            steps=trainer.remaining,
-            seed=derive_seed("pre-training", config.train.seed),
-        )
-        for step, batch in trainer.steps(batches):
-            generator = torch.Generator().manual_seed(derive_seed("mask", config.train.seed, step))
-            mask = VisibleMask.random(config.train.batch, grid, config.mask.ratio, generator=generator)
-            outputs = trainer.model(batch.degraded, mask.to(batch.degraded.device))
-            reconstruction = F.l1_loss(outputs.image, batch.clean)
-            classification = focal_loss(outputs.logits, batch.label, config.loss.gamma)
-            trainer.update(
-                config.loss.alpha * reconstruction + classification,
-                {
-                    "reconstruction": reconstruction,
-                    "classification": classification,
-                    "accuracy": (outputs.logits.argmax(1) == batch.label).float().mean(),
-                },
-            )
-        return checkpoints(run)[-1]
+    grid = _grid(config, _stride(model)) if method.masked else None
+
+    def minimised(model: nn.Module, images: Batch, step: int, places: range) -> Losses:
+        mask = None if grid is None else _mask(config, grid, step, places).to(images.clean.device)
+        outputs = model(images.degraded, mask, images.clean if method.rebuilds_from == "clean" else None)
+        total, terms = pretraining_loss(outputs, images.clean, images.label, mask, config.loss)
+        return Losses(total, terms, outputs, mask)
+
+    return model, minimised
 
 
 def _build(config: PretrainConfig) -> PretrainingModel:
+    method = METHODS[config.method]
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed("weights", config.train.seed))
         backbone = build_backbone(config.backbone)
-        channels = [info.channels for info in backbone.feature_info]
-        return PretrainingModel(backbone, ClassificationDecoder(channels, config.data.types, config.classifier))
+        classifier = decoder = None
+        if method.classifies:
+            channels = classifier_channels(backbone, config.classifier.features)
+            classifier = ClassificationDecoder(
+                channels, config.data.classes, config.classifier, multi_label=config.data.labels == "multi"
+            )
+        if config.decoder.tokens:
+            decoder = ReconstructionDecoder(backbone.feature_info, config.mask.patch, config.decoder)
+        return PretrainingModel(backbone, classifier, decoder, method)
+
+
+def _stride(model: PretrainingModel) -> int:
+    # The classifier halves the finest features once a stage.
+    features = model.backbone.feature_info
+    return math.lcm(model.backbone.stride, features[0].stride * 2 ** len(features) if model.classifier else 1)
 
 
 def _grid(config: PretrainConfig, stride: int) -> tuple[int, int]:
@@ -90,3 +101,10 @@ def _grid(config: PretrainConfig, stride: int) -> tuple[int, int]:
         )
     cells = config.data.crop // config.mask.patch
     return cells, cells
+
+
+def _mask(config: PretrainConfig, grid: tuple[int, int], step: int, places: range) -> VisibleMask:
+    # Drawn for the whole batch, so that an image's mask does not depend on how the batch is divided.
+    generator = torch.Generator().manual_seed(derive_seed("mask", config.train.seed, step))
+    mask = STYLES[config.mask.style](config.train.batch, grid, config.mask.ratio, generator=generator)
+    return VisibleMask(mask.visible[places.start : places.stop])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 
 import maskdcpt
-from maskdcpt.config import read_toml, to_dict, to_toml
+from maskdcpt.config import flatten, read_toml, to_dict, to_toml
 from maskdcpt.errors import UserError
 from maskdcpt.files import (
     TEMPORARY,
@@ -30,12 +31,22 @@ from maskdcpt.training.config import FinetuneConfig, PretrainConfig
 CONFIG = "config.toml"
 ENVIRONMENT = "environment.json"
 METRICS = "metrics.jsonl"
+QUARANTINE = "quarantine.jsonl"
+RESTARTS = "restarts.jsonl"
 CHECKPOINTS = "checkpoints"
 IMAGES = "images.txt"
 LOCK = ".lock"
 
-NEUTRAL = {"data.workers"}
-"""Settings that may differ when a run resumes, since they change nothing."""
+NEUTRAL = {
+    "data.workers",
+    "data.prefetch",
+    "train.device_batch",
+    "train.strategy",
+    "train.log_every",
+    "train.picture_every",
+    "train.checkpoint_every",
+}
+"""Settings that may differ when a run resumes, since they change none of its weights."""
 
 
 @contextmanager
@@ -61,6 +72,7 @@ def open_run(folder: Path, config: PretrainConfig | FinetuneConfig, images: Sequ
         if (folder / CONFIG).is_file():
             _require_same_settings(folder, to_dict(config))
             _require_same_images(folder, images)
+            _write_text(folder / CONFIG, to_toml(config))  # more steps, or what changes nothing
         else:
             _write_text(folder / IMAGES, "".join(f"{name}\n" for name in images))
             _write_text(folder / ENVIRONMENT, json.dumps(environment(), indent=2))
@@ -89,10 +101,12 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     return read_rows(folder / METRICS)
 
 
-def drop_metrics_after(folder: Path, step: int) -> None:
+def drop_rows_after(path: Path, step: int) -> None:
     """Forgets the rows of steps that a resumed run is going to repeat."""
-    rows = [row for row in read_metrics(folder) if row["step"] <= step]
-    write_rows(folder / METRICS, rows)
+    rows = read_rows(path)
+    kept = [row for row in rows if row["step"] <= step]
+    if len(kept) < len(rows):
+        write_rows(path, kept)
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -107,14 +121,23 @@ def _strangers(folder: Path) -> bool:
 
 
 def _require_same_settings(folder: Path, now: dict[str, Any]) -> None:
-    before, after = (_flat(values) for values in (read_toml(folder / CONFIG), now))
-    for name in sorted(before.keys() | after.keys()):
-        old, new = before.get(name, "not set"), after.get(name, "not set")
-        if old != new and name not in NEUTRAL:
-            raise UserError(
-                f"{folder}: this run was started with {name} = {old}, and now it is {new}; "
-                "use the same settings to resume, or another --run-dir"
-            )
+    before, after = (flatten(values) for values in (read_toml(folder / CONFIG), now))
+    neutral = NEUTRAL | ({"train.steps"} if _may_grow(before, after) else set())
+    differences = [
+        f"{name} was {before.get(name, 'not set')} and is now {after.get(name, 'not set')}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name) and name not in neutral
+    ]
+    if differences:
+        raise UserError(
+            f"{folder}: this run was started with other settings: {'; '.join(differences)}; "
+            "use the same settings to resume, or another --run-dir"
+        )
+
+
+def _may_grow(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    # Where the learning rate stays level, the steps so far do not depend on how many are to come.
+    return after.get("train.schedule") == "constant" and after["train.steps"] >= before.get("train.steps", math.inf)
 
 
 def _require_same_images(folder: Path, images: Sequence[str]) -> None:
@@ -125,10 +148,3 @@ def _require_same_images(folder: Path, images: Sequence[str]) -> None:
             f"{folder}: the training images have changed since this run was started ({added} added, {lost} gone); "
             "put them back to resume, or use another --run-dir"
         )
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return flat
