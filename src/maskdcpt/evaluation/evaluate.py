@@ -55,17 +55,18 @@ class Summary:
     """Share of images whose type of damage was named rightly; None without a classifier."""
 
 
-def evaluate(protocol: Protocol, arms: Mapping[str, Restorer], images: CleanImages) -> list[Row]:
+def evaluate(protocol: Protocol, arms: Mapping[str, Restorer], images: CleanImages, progress: bool = True) -> list[Row]:
     """Measures the damaged input and every arm on every case.
 
     Args:
         protocol: What to measure.
         arms: Name to network.
         images: Clean images.
+        progress: Whether to show a progress bar on standard error.
     """
     rows: list[Row] = []
     total = len(images.names) * len(protocol.levels)
-    with progress_bar(total=total, title="evaluating", unit="image") as bar:
+    with progress_bar(total=total, title="evaluating", unit="image", show=progress) as bar:
         for case in cases(protocol, images):
             with naming(case.image):
                 rows.append(_measure(protocol, case, INPUT, None))
