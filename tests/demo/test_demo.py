@@ -6,9 +6,8 @@ import re
 import pytest
 
 from maskdcpt import recipes
-from maskdcpt.demo import run as demo_run
 from maskdcpt.demo import run_demo, write_demo_report
-from maskdcpt.evaluation import Protocol
+from maskdcpt.evaluation import PROTOCOLS, Protocol
 from maskdcpt.training import read_metrics
 
 RECIPE = """
@@ -33,19 +32,18 @@ device = "cpu"
 @pytest.fixture
 def tiny(tmp_path, monkeypatch):
     """Makes `tiny` the name of a recipe, and the measurement short."""
-    for kind, steps in (("pretrain", 3), ("finetune", 4)):
-        (tmp_path / f"{kind}-tiny.toml").write_text(RECIPE.format(steps=steps))
+    (tmp_path / "pretrain-tiny.toml").write_text(RECIPE.format(steps=3))
+    (tmp_path / "finetune-tiny.toml").write_text(RECIPE.format(steps=4) + "[validation]\ncrop = 48\n")
     monkeypatch.setattr(recipes, "_folder", lambda: tmp_path)
     levels = (("haze", 3), ("gaussian_noise", 5), ("low_light", 2))
-    monkeypatch.setattr(demo_run, "find_protocol", lambda _: Protocol("quick", 1, levels))
-    monkeypatch.setattr(demo_run, "SIDE", 48)
+    monkeypatch.setitem(PROTOCOLS, "synthetic-5d", Protocol("synthetic-5d", 0, levels))
 
 
 @pytest.fixture
 def result(tiny, tmp_path):
     lines = []
     made = run_demo(tmp_path / "out", "tiny", None, say=lines.append)
-    assert [line[:3] for line in lines] == ["1/5", "2/5", "3/5", "4/5", "5/5"]
+    assert [line[:3] for line in lines] == ["1/4", "2/4", "3/4", "4/4"]
     return made
 
 

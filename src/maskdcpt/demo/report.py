@@ -10,7 +10,7 @@ import torch
 
 from maskdcpt.data import central_crop, sample_photo
 from maskdcpt.degradations import CATALOGUE
-from maskdcpt.demo.run import PRETRAINED, SCRATCH, SIDE, DemoResult
+from maskdcpt.demo.run import PRETRAINED, SCRATCH, DemoResult
 from maskdcpt.evaluation import INPUT, Row, Summary, summarise, types_of
 from maskdcpt.images import read_image
 from maskdcpt.masking import VisibleMask, ZeroedView
@@ -60,7 +60,7 @@ def write_demo_report(result: DemoResult, path: Path) -> Path:
         cases=len(pairs),
         images=len({row.image for row in rows}),
         protocol=rows[0].protocol,
-        side=SIDE,
+        side=result.side,
         pretraining_plots=run_curves(
             {"pre-training": result.pretraining}, ["reconstruction", "classification", "accuracy"]
         ),

@@ -8,18 +8,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maskdcpt.config import from_dict, read_toml
-from maskdcpt.data import CentralCrops, EmbeddedImages
+from maskdcpt.data import EmbeddedImages
 from maskdcpt.degradations import CATALOGUE, apply
-from maskdcpt.evaluation import Row, evaluate, find_protocol, write_rows
+from maskdcpt.evaluation import INPUT, Row, types_of, write_rows
 from maskdcpt.images import write_image
 from maskdcpt.inference import Restorer, restore_files
 from maskdcpt.recipes import find_recipe
 from maskdcpt.seeds import derive_seed
 from maskdcpt.training import FinetuneConfig, PretrainConfig, finetune, pretrain
-
-PROTOCOL = "synthetic-5d"
-SIDE = 256
-"""Side of the test crops in pixels; whole photos would take most of the demo's time."""
+from maskdcpt.training.validation import RESTORED, read_validation
 
 SCRATCH = "from scratch"
 PRETRAINED = "pre-trained"
@@ -36,6 +33,8 @@ class DemoResult(NamedTuple):
     """Run folder of the same network trained from scratch for as many steps in all."""
     rows: list[Row]
     """Results on images that neither has seen."""
+    side: int
+    """Side of the middle parts of those that were measured, in pixels."""
     damaged: Path
     """Folder of damaged sample photos."""
     restored: Path
@@ -57,23 +56,29 @@ def run_demo(out: Path, preset: str, data: Path | None, say: Callable[[str], Non
     first, second, alone = _configs(preset, data, out / "pretrain")
     folders = (out / "pretrain", out / "finetune", out / "scratch")
 
-    say(f"1/5 pre-training: {first.train.steps} steps, half of the patches hidden")
+    say(f"1/4 pre-training: {first.train.steps} steps, half of the patches hidden")
     pretrain(first, folders[0])
-    say(f"2/5 fine-tuning the pre-trained network: {second.train.steps} steps")
+    say(f"2/4 fine-tuning the pre-trained network: {second.train.steps} steps, and measuring it on unseen images")
     tuned = finetune(second, folders[1])
-    say(f"3/5 the same network from scratch: {alone.train.steps} steps, as many as both together")
-    untuned = finetune(alone, folders[2])
-
-    say("4/5 measuring both on images that neither has seen")
-    arms = {SCRATCH: Restorer.from_pretrained(untuned), PRETRAINED: Restorer.from_pretrained(tuned)}
-    rows = evaluate(find_protocol(PROTOCOL), arms, CentralCrops(EmbeddedImages("test"), SIDE))
+    say(f"3/4 the same network from scratch: {alone.train.steps} steps, as many as both together, measured alike")
+    finetune(alone, folders[2])
+    rows = _rows({SCRATCH: folders[2], PRETRAINED: folders[1]})
     write_rows(rows, out / "rows.csv")
 
-    say("5/5 restoring sample photos")
+    say("4/4 restoring sample photos")
     damaged, restored = out / "photos" / "damaged", out / "photos" / "restored"
-    _damage_photos(damaged, find_protocol(PROTOCOL).types)
-    restore_files(arms[PRETRAINED], damaged, restored, force=True)
-    return DemoResult(*folders, rows, damaged, restored)
+    _damage_photos(damaged, types_of(rows))
+    restore_files(Restorer.from_pretrained(tuned), damaged, restored, force=True)
+    return DemoResult(*folders, rows, second.validation.crop, damaged, restored)
+
+
+def _rows(runs: dict[str, Path]) -> list[Row]:
+    """What the last validation of runs has found; the damaged input, the same for all, once."""
+    found = {arm: list(read_validation(folder).values())[-1] for arm, folder in runs.items()}
+    rows = [row for row in next(iter(found.values())) if row.arm == INPUT]
+    for arm, measured in found.items():
+        rows += [dataclasses.replace(row, arm=arm) for row in measured if row.arm == RESTORED]
+    return rows
 
 
 def _configs(
@@ -91,7 +96,7 @@ def _configs(
     return first, dataclasses.replace(second, init=str(pretraining)), alone
 
 
-def _damage_photos(folder: Path, types: tuple[str, ...]) -> None:
+def _damage_photos(folder: Path, types: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     photos = EmbeddedImages("test", generated=0)
     for index, name in enumerate(photos.names):

@@ -1,20 +1,27 @@
 """Pages that show what happened: one self-contained HTML file each, readable on a phone, without scripts."""
 
+from maskdcpt.reports.compare import Comparison, compare_runs, steps_text, time_text, write_comparison
+from maskdcpt.reports.curves import run_curves
 from maskdcpt.reports.gallery import write_gallery
 from maskdcpt.reports.page import Picture, Strip, picture, require_new_page, write_page
 from maskdcpt.reports.plots import Curve, plot
 from maskdcpt.reports.realism import RealismReport, write_realism
-from maskdcpt.reports.run import run_curves, write_run_report
+from maskdcpt.reports.run import write_run_report
 
 __all__ = [
+    "Comparison",
     "Curve",
     "Picture",
     "RealismReport",
     "Strip",
+    "compare_runs",
     "picture",
     "plot",
     "require_new_page",
     "run_curves",
+    "steps_text",
+    "time_text",
+    "write_comparison",
     "write_gallery",
     "write_page",
     "write_realism",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import matplotlib
@@ -11,7 +12,10 @@ from matplotlib.figure import Figure
 
 from maskdcpt.reports.page import Picture, data_uri
 
-COLOURS = ("#2563a8", "#d1660a", "#3f8f4f", "#8b3fa0")
+COLOURS = ("#2563a8", "#d1660a", "#3f8f4f", "#8b3fa0", "#b3261e", "#0f8b8d", "#7a5c1e", "#5b6575")
+"""Of the curves in turn; after the last they begin again in the next of ``LINES``."""
+
+LINES = ("solid", "dashed", "dotted", "dashdot")
 
 
 class Curve(NamedTuple):
@@ -30,21 +34,50 @@ def plot(caption: str, curves: Sequence[Curve], *, x: str, y: str) -> Picture:
 
     Args:
         caption: What it shows.
-        curves: At most four.
+        curves: Each in a colour and kind of line of its own as long as there are some. One without points has its
+            colour all the same, so that a row of plots can show the same things alike.
         x: Title of the horizontal axis, with unit.
         y: Title of the vertical axis, with unit.
     """
-    with matplotlib.rc_context({"svg.fonttype": "none", "font.family": "sans-serif", "svg.hashsalt": "maskdcpt"}):
-        figure = Figure(figsize=(5.2, 3.0), layout="constrained")
+    drawn = sum(bool(curve.x) for curve in curves)
+    below = -(-drawn // 3) if drawn > 4 else 0  # more names than there is room for beside the lines
+    with figure_style():
+        figure = Figure(figsize=(5.2, 3.0 + 0.2 * below), layout="constrained")
         axes = figure.subplots()
-        for curve, colour in zip(curves, COLOURS, strict=False):
-            axes.plot(curve.x, curve.y, label=curve.label, color=colour, linewidth=1.6)
+        for number, curve in enumerate(curves):
+            if not curve.x:
+                continue
+            lap, place = divmod(number, len(COLOURS))
+            axes.plot(
+                curve.x,
+                curve.y,
+                label=curve.label,
+                color=COLOURS[place],
+                linestyle=LINES[lap % len(LINES)],
+                linewidth=1.6,
+                marker="o" if len(curve.x) == 1 else None,  # one point is no line
+                markersize=4,
+            )
         axes.set_xlabel(x)
         axes.set_ylabel(y)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-        if len(curves) > 1:
+        if below:
+            figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
+        elif len(curves) > 1:
             axes.legend(frameon=False)
-        data = io.BytesIO()
-        figure.savefig(data, format="svg", metadata={"Date": None})
+        return figure_picture(caption, figure)
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Within it, to draw and to make pictures: text of figures stays text, and the same figure is the same bytes."""
+    with matplotlib.rc_context({"svg.fonttype": "none", "font.family": "sans-serif", "svg.hashsalt": "maskdcpt"}):
+        yield
+
+
+def figure_picture(caption: str, figure: Figure) -> Picture:
+    """Puts a figure on a page, as SVG."""
+    data = io.BytesIO()
+    figure.savefig(data, format="svg", metadata={"Date": None})
     return Picture(caption, data_uri("image/svg+xml", data.getvalue()))
