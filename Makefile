@@ -4,7 +4,7 @@
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-PRESET ?= small
+PRESET ?= cpu
 JOBS   ?= 2
 
 .PHONY: demo test lint format clean help
