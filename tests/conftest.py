@@ -1,10 +1,18 @@
 """What several parts are tested with."""
 
+import json
+
 import pytest
 import torch
 
-from maskdcpt.backbones import create_backbone
+from maskdcpt.backbones import NAFNetConfig, create_backbone
+from maskdcpt.config import to_dict, to_toml
+from maskdcpt.evaluation import Row
+from maskdcpt.files import write_rows
 from maskdcpt.pretraining import ClassificationDecoder, ClassifierConfig, save_model
+from maskdcpt.training import FinetuneConfig, TrainConfig
+from maskdcpt.training.run import environment
+from maskdcpt.training.validation import ValidationSet, record_validation
 
 CLASSES = ("haze", "rain_streak", "gaussian_noise", "motion_blur", "low_light")
 
@@ -19,3 +27,42 @@ def weights(tmp_path_factory):
         channels = [info.channels for info in backbone.feature_info]
         save_model(folder, backbone, ClassificationDecoder(channels, CLASSES, ClassifierConfig(blocks=1)))
     return folder
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """Makes the folder of a run as training leaves it, without training; returns the folder.
+
+    ``psnr`` is that of the restored validation images by step, lower by 2 dB in the second of two types; none of them
+    stands for a run without validation.
+    """
+
+    def make(name, *, steps=4, planned=None, init=None, lr=1e-3, psnr=None, **measured_on):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        config = FinetuneConfig(
+            backbone=NAFNetConfig(width=4, encoder_blocks=(1, 1), middle_blocks=1, decoder_blocks=(1, 1)),
+            init=init and str(init),
+            train=TrainConfig(steps=planned or steps, lr=lr),
+        )
+        (folder / "config.toml").write_text(to_toml(config))
+        (folder / "environment.json").write_text(json.dumps(environment()))
+        rows = [{"step": n, "seconds": 10.0 * n, "lr": lr, "psnr": 20 + n} for n in range(1, steps + 1)]
+        write_rows(folder / "metrics.jsonl", rows)
+        if psnr is not None:
+            standard = {"protocol": "quick", "version": 1, "images": ("a.png", "b.png"), "crop": 24, "sha256": "0" * 64}
+            (folder / "validation.json").write_text(json.dumps(to_dict(ValidationSet(**{**standard, **measured_on}))))
+            for step, value in psnr.items():
+                record_validation(folder, step, _measured(value))
+        return folder
+
+    return make
+
+
+def _measured(psnr):
+    return [
+        Row("quick v1", arm, image, type_name, f"{type_name}(1)", value - 2 * (type_name == "rain_streak"), 0.5, "")
+        for image in ("a.png", "b.png")
+        for type_name in ("haze", "rain_streak")
+        for arm, value in (("input", 15.0), ("restored", psnr + (image == "b.png")))
+    ]

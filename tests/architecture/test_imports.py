@@ -17,8 +17,10 @@ HEAVY = (
     "lightning_fabric",
     "matplotlib",
     "skimage",
+    "sklearn",
     "tyro",
     "pydantic",
+    "pyarrow",
 )
 
 

@@ -1,4 +1,4 @@
-"""What networks and degradations cost on a machine, as ratios and rates within one run."""
+"""What networks, degradations and training cost on a machine, as ratios and rates within one run."""
 
 from maskdcpt.benchmarks.backbones import FULL, QUICK, Plan, bench_backbones
 from maskdcpt.benchmarks.degradations import (
@@ -7,14 +7,19 @@ from maskdcpt.benchmarks.degradations import (
     DegradationPlan,
     bench_degradations,
 )
+from maskdcpt.benchmarks.training import FULL_TRAINING, QUICK_TRAINING, TrainingPlan, bench_training
 
 __all__ = [
     "FULL",
     "FULL_DEGRADATIONS",
+    "FULL_TRAINING",
     "QUICK",
     "QUICK_DEGRADATIONS",
+    "QUICK_TRAINING",
     "DegradationPlan",
     "Plan",
+    "TrainingPlan",
     "bench_backbones",
     "bench_degradations",
+    "bench_training",
 ]

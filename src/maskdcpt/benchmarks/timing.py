@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 
@@ -21,8 +21,22 @@ def race(runners: Mapping[str, Work], device: torch.device, repetitions: int) ->
         device: Where the work happens.
         repetitions: How often each runs; between two runs of one all others have theirs.
     """
-    rounds = [{name: _seconds(work, device) for name, work in runners.items()} for _ in range(1 + repetitions)]
-    return {name: min(times[name] for times in rounds[1:]) for name in runners}
+    rounds = list(laps(runners, device, repetitions))
+    return {name: min(times[name] for times in rounds) for name in runners}
+
+
+def laps(runners: Mapping[str, Work], device: torch.device, repetitions: int) -> Iterator[dict[str, float]]:
+    """The times of each runner in seconds lap by lap, after one run of each that does not count.
+
+    Args:
+        runners: Name to work.
+        device: Where the work happens.
+        repetitions: Number of laps; in each of them all take their turn.
+    """
+    for lap in range(1 + repetitions):
+        times = {name: _seconds(work, device) for name, work in runners.items()}
+        if lap:
+            yield times
 
 
 def matrix_product(device: torch.device, dtype: torch.dtype = torch.float32, side: int = MATRIX) -> Work:

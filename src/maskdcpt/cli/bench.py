@@ -1,11 +1,11 @@
-"""``maskdcpt bench``: what networks and degradations cost on this machine."""
+"""``maskdcpt bench``: what networks, degradations and training cost on this machine."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal
 
 import torch
 import tyro
@@ -15,49 +15,91 @@ from maskdcpt.backbones.presets import FAMILIES
 from maskdcpt.benchmarks import (
     FULL,
     FULL_DEGRADATIONS,
+    FULL_TRAINING,
     QUICK,
     QUICK_DEGRADATIONS,
+    QUICK_TRAINING,
     bench_backbones,
     bench_degradations,
+    bench_training,
 )
 from maskdcpt.cli.arguments import parse
+from maskdcpt.cli.recipe import DEFAULT
+from maskdcpt.config import from_dict, read_toml
 from maskdcpt.degradations import CATALOGUE
 from maskdcpt.devices import find_device
+from maskdcpt.errors import UserError
+from maskdcpt.recipes import find_recipe
+from maskdcpt.training import PretrainConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Measures what networks or degradations cost on this machine, and prints tables in Markdown."""
+    """Measures what networks, degradations or training cost on this machine, and prints tables in Markdown."""
 
-    subject: tyro.conf.Positional[Annotated[Literal["backbones", "degradations"], tyro.conf.arg(metavar="SUBJECT")]]
-    """What is measured: backbones or degradations."""
+    subject: tyro.conf.Positional[
+        Annotated[Literal["backbones", "degradations", "training"], tyro.conf.arg(metavar="SUBJECT")]
+    ]
+    """What is measured: backbones, degradations or training."""
     names: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = ()
     """Networks, or types of degradation; all without it."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Less of it: smaller images and no large one, within five minutes on two cores; no race of data workers."""
+    """Less of it. Networks: smaller images and no large one, within five minutes on two cores. Degradations: fewer
+    rounds and no race of data workers. Training: one short run of each kind, within two minutes."""
     compiled: tyro.conf.FlagCreatePairsOff[bool] = False
     """Measures compiled networks as well; compiling takes a C++ compiler and minutes for each."""
-    device: str = "auto"
-    """For networks cpu, cuda or mps; auto is CUDA where present, else the CPU."""
+    preset: Annotated[str | None, tyro.conf.arg(metavar="RECIPE")] = None
+    """For training, the recipe of pre-training that is measured: a preset, or the path of a TOML file."""
+    device: str | None = None
+    """For networks and training cpu, cuda or mps; auto, as without it, is CUDA where present, else the CPU."""
 
 
-NOTES = """\
+USED = {"backbones": ("names", "compiled", "device"), "degradations": ("names",), "training": ("preset", "device")}
+"""Options besides ``quick`` that a subject looks at."""
+
+BACKBONE_NOTES = """\
 Every number but GFLOP, s and MiB is a ratio within this run. Of matrix rate: floating-point operations per second as a
 share of what a product of 2048 x 2048 matrices in float32 reaches. All other ratios are times, or peaks of memory, over
 those of the plain float32 network in channels-last layout: below 1 is less; - was not measured (bfloat16: the machine
 multiplies it no faster than float32; compiled: with --compiled alone)."""
 
+TRAINING_NOTES = """\
+Workers are processes that prepare data; with none of them the step waits until its images are made. A training step is
+all from the images to the new weights and their running mean, never compiled; what it is compared with restores images,
+with nothing hidden and no classifier, and takes turns with it. Processes share the batch and start by torchrun."""
+
 
 def run(argv: list[str]) -> int:
     """Runs the command; returns its exit code."""
     options = parse(Options, argv, prog="maskdcpt bench")
+    _refuse_unused(options)
     if options.subject == "degradations":
         plan = QUICK_DEGRADATIONS if options.quick else FULL_DEGRADATIONS
         return _print(bench_degradations(options.names or CATALOGUE.names, plan), torch.device("cpu"))
-    device = find_device(options.device)
+    if options.subject == "training":
+        config = _recipe(options)
+        lines = bench_training(config, QUICK_TRAINING if options.quick else FULL_TRAINING)
+        return _print(lines, find_device(config.train.device), TRAINING_NOTES)
+    device = find_device(options.device or "auto")
     size = (QUICK if options.quick else FULL)._replace(compiled=options.compiled)
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False  # float32 means float32
-    return _print(bench_backbones(options.names or tuple(FAMILIES), size, device), device, NOTES)
+    return _print(bench_backbones(options.names or tuple(FAMILIES), size, device), device, BACKBONE_NOTES)
+
+
+def _refuse_unused(options: Options) -> None:
+    for field in fields(Options):
+        users = [subject for subject, names in USED.items() if field.name in names]
+        if users and options.subject not in users and getattr(options, field.name) != field.default:
+            raise UserError(f"--{field.name}: bench {options.subject} has no use for it, only {' and '.join(users)}")
+
+
+def _recipe(options: Options) -> PretrainConfig:
+    path = find_recipe("pretrain", options.preset or DEFAULT)
+    values: dict[str, Any] = read_toml(path)
+    if options.device is None:
+        return from_dict(PretrainConfig, values, where=str(path))
+    values["train"] = {**values.get("train", {}), "device": options.device}
+    return from_dict(PretrainConfig, values, where=f"{path} with --device {options.device}")
 
 
 def _print(lines: Iterator[str], device: torch.device, notes: str = "") -> int:

@@ -19,9 +19,9 @@ class Options:
 
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder for everything that is made; an interrupted demo goes on with the same command. Without it demo-out, or
-    demo-out-PRESET for another preset than small."""
-    preset: str = "small"
-    """Size: small (minutes) or smoke (about one minute, too short to learn from)."""
+    demo-out-PRESET for another preset than cpu."""
+    preset: str = "cpu"
+    """Size: cpu (minutes) or smoke (about one minute, too short to learn from)."""
     data: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of clean images to train on; without it the embedded images are used."""
 
@@ -30,7 +30,7 @@ def run(argv: list[str]) -> int:
     """Runs the command; returns its exit code."""
     options = parse(Options, argv, prog="maskdcpt demo")
     started = time.perf_counter()
-    out = options.out or Path("demo-out" if options.preset == "small" else f"demo-out-{options.preset}")
+    out = options.out or Path("demo-out" if options.preset == "cpu" else f"demo-out-{options.preset}")
     result = run_demo(out, options.preset, options.data, say=print)
     report = write_demo_report(result, out / "report.html")
     print(f"done in {(time.perf_counter() - started) / 60:.1f} minutes")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from maskdcpt.cli.recipe import RunOptions, read_command
-from maskdcpt.reports import write_run_report
+from maskdcpt.cli.recipe import RunOptions, conclude, read_command
 from maskdcpt.training import FinetuneConfig, finetune
 
 
@@ -18,7 +17,4 @@ def run(argv: list[str]) -> int:
     """Runs the command; returns its exit code."""
     folder, config = read_command("finetune", Options, FinetuneConfig, argv)
     weights = finetune(config, folder)
-    print(f"weights: {weights}")
-    print(f"report:  {write_run_report(folder)}")
-    print(f"next:    maskdcpt restore PHOTO RESTORED-PHOTO --weights {folder}")
-    return 0
+    return conclude(folder, weights, f"maskdcpt restore PHOTO RESTORED-PHOTO --weights {folder}")

@@ -11,12 +11,15 @@ from typing import NamedTuple, NoReturn
 
 from maskdcpt import __version__
 from maskdcpt.allocator import keep_freed_memory
-from maskdcpt.errors import UserError, nearest
+from maskdcpt.errors import Preempted, UserError, nearest
 
 BAD_INPUT = 2
 """Exit code when something outside the program is wrong."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells give it."""
+PREEMPTED = 75
+"""Exit code after being asked to stop with everything saved: a temporary failure to be tried again (EX_TEMPFAIL
+of sysexits.h), which schedulers can be told to restart."""
 READER_GONE = 141
 """Exit code when what reads the output has stopped, as shells give it."""
 
@@ -36,10 +39,12 @@ COMMANDS = {
     "pretrain": Command("maskdcpt.cli.pretrain", "pre-train a network by masked degradation classification"),
     "finetune": Command("maskdcpt.cli.finetune", "train a network to restore, pre-trained or not"),
     "evaluate": Command("maskdcpt.cli.evaluate", "measure weights under a fixed protocol"),
+    "compare": Command("maskdcpt.cli.compare", "hold training runs against one another"),
+    "probe": Command("maskdcpt.cli.probe", "tell how well features of networks show the type of damage"),
     "restore": Command("maskdcpt.cli.restore", "restore an image or a folder of images"),
     "classify": Command("maskdcpt.cli.classify", "name what has damaged an image or a folder of images"),
     "realism": Command("maskdcpt.cli.realism", "compare synthetic damage with real damaged photos"),
-    "bench": Command("maskdcpt.cli.bench", "measure what networks and degradations cost on this machine"),
+    "bench": Command("maskdcpt.cli.bench", "measure what networks, degradations and training cost on this machine"),
 }
 
 
@@ -58,6 +63,8 @@ def main(argv: list[str] | None = None) -> NoReturn:
         print(end="", flush=True)  # so that an error of the output is one of the command
     except KeyboardInterrupt:
         code = _report("interrupted", INTERRUPTED, debug)
+    except Preempted as reason:
+        code = _report(str(reason), PREEMPTED, debug)
     except BrokenPipeError:
         # Python flushes once more as it exits, and must not find the pipe then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

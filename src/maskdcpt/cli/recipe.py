@@ -12,11 +12,12 @@ from maskdcpt.cli.arguments import parse
 from maskdcpt.config import from_dict, read_toml
 from maskdcpt.errors import UserError
 from maskdcpt.recipes import Kind, find_recipe, presets
-from maskdcpt.training import FinetuneConfig, PretrainConfig
+from maskdcpt.reports import write_run_report
+from maskdcpt.training import FinetuneConfig, PretrainConfig, leads
 
 Config = TypeVar("Config", PretrainConfig, FinetuneConfig)
 
-DEFAULT = "small"
+DEFAULT = "cpu"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,8 @@ class RunOptions:
     run_dir: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """Folder of the run; the same command on the same folder resumes."""
     data_folder: Annotated[Path | None, tyro.conf.arg(name="data", metavar="DIR")] = None
-    """Folder of clean images to train on; without it the embedded images are used."""
+    """Folder of clean images to train on, or the one that a recipe's sources are relative to; without it the embedded
+    images are used, or the current folder."""
 
 
 def read_command(kind: Kind, options: type[RunOptions], config: type[Config], argv: list[str]) -> tuple[Path, Config]:
@@ -68,6 +70,21 @@ def read_command(kind: Kind, options: type[RunOptions], config: type[Config], ar
     if chosen.data_folder is not None:
         result = replace(result, data=replace(result.data, folder=str(chosen.data_folder)))
     return chosen.run_dir, result
+
+
+def conclude(folder: Path, weights: Path, following: str) -> int:
+    """Writes the report of a finished run and says what there is now, once for all processes; returns the exit code.
+
+    Args:
+        folder: Folder of the run.
+        weights: Folder of its weights.
+        following: The command that people are likely to want next.
+    """
+    if leads():
+        print(f"weights: {weights}")
+        print(f"report:  {write_run_report(folder)}")
+        print(f"next:    {following}")
+    return 0
 
 
 def _chosen_family(argv: list[str]) -> str | None:
