@@ -9,10 +9,9 @@ import pytest
 from maskdcpt.backbones import NAFNetConfig
 from maskdcpt.data import DataConfig
 from maskdcpt.evaluation import PROTOCOLS, Protocol
-from maskdcpt.inference import Restorer
 from maskdcpt.pretraining import ClassifierConfig
 from maskdcpt.training import FinetuneConfig, PretrainConfig, TrainConfig, finetune, pretrain
-from maskdcpt.training.validation import ValidationConfig, open_validation, record_validation
+from maskdcpt.training.validation import ValidationConfig
 
 
 def test_a_table_is_printed_and_a_page_written(command, make_run, tmp_path, monkeypatch):
@@ -78,15 +77,13 @@ def test_real_runs_pretrained_and_from_scratch(command, tmp_path, monkeypatch):
     train = TrainConfig(steps=2, batch=2, log_every=1, checkpoint_every=1, device="cpu")
     first = PretrainConfig(backbone=backbone, classifier=ClassifierConfig(blocks=1), data=data, train=train)
     pretrain(first, tmp_path / "pre")
-    tuned = FinetuneConfig(init=str(tmp_path / "pre"), data=data, train=dataclasses.replace(train, steps=1))
-    finetune(tuned, tmp_path / "tuned")
+    validation = ValidationConfig(protocol="quick", images=1, crop=32)
+    tuned = dataclasses.replace(train, steps=1)
     finetune(
-        FinetuneConfig(backbone=backbone, data=data, train=dataclasses.replace(train, steps=3)), tmp_path / "alone"
+        FinetuneConfig(init=str(tmp_path / "pre"), data=data, train=tuned, validation=validation), tmp_path / "tuned"
     )
-    for name, step in (("tuned", 1), ("alone", 3)):
-        validation = open_validation(tmp_path / name, ValidationConfig(protocol="quick", images=1, crop=32))
-        rows = validation.measure(Restorer.from_pretrained(tmp_path / name, "cpu"), progress=False)
-        record_validation(tmp_path / name, step, rows)
+    alone = dataclasses.replace(train, steps=3)
+    finetune(FinetuneConfig(backbone=backbone, data=data, train=alone, validation=validation), tmp_path / "alone")
     code, out, _ = command("compare", tmp_path / "alone", tmp_path / "tuned", "--out", tmp_path / "page.html")
     assert code == 0
     assert out.splitlines()[1].split() == ["steps", "3", "2", "+", "1"]

@@ -11,6 +11,7 @@ from maskdcpt.cli import finetune, pretrain
 from maskdcpt.cli.recipe import read_command
 from maskdcpt.config import flatten, from_dict, read_toml
 from maskdcpt.data.procedural import procedural_image
+from maskdcpt.errors import UserError
 from maskdcpt.images import write_image
 from maskdcpt.recipes import find_recipe, presets
 from maskdcpt.training import FinetuneConfig, PretrainConfig, read_metrics
@@ -197,8 +198,7 @@ def test_other_networks_come_at_their_published_size(kind, name, family):
 def no_reports():
     """Leaves out the pages, which have tests of their own and take longer than runs so short."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in COMMANDS.values():
-            patch.setattr(module, "write_run_report", lambda folder: folder / "report.html")
+        patch.setattr("maskdcpt.cli.recipe.write_run_report", lambda folder: folder / "report.html")
         yield
 
 
@@ -262,6 +262,13 @@ def test_published_recipes_run(desk, pretrained, tmp_path, name, family):
 def test_the_recipe_of_mixed_damage_runs_from_the_network_of_five_types(desk, pretrained, tmp_path, family):
     tiny_run("finetune", "mixed", family, desk, tmp_path / "run", "--init", str(pretrained("5d", family)))
     assert not (tmp_path / "run" / "checkpoints" / "step-00000002" / "classifier.safetensors").exists()
+
+
+def test_a_classifier_of_other_types_is_refused_with_the_way_out(desk, pretrained, tmp_path):
+    words = ["mixed", "--run-dir", str(tmp_path / "run"), "--data", str(desk / "mixed"), "--keep-classifier"]
+    with pytest.raises(UserError, match="or do without it by --no-keep-classifier"):
+        finetune.run([*words, "--init", str(pretrained("5d"))])
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", ["cpu", "smoke", "laptop-gpu", "single-gpu"])

@@ -64,7 +64,7 @@ def plot(caption: str, curves: Sequence[Curve], *, x: str, y: str) -> Picture:
         axes.spines[["top", "right"]].set_visible(False)
         if below:
             figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
-        elif len(curves) > 1:
+        elif drawn and len(curves) > 1:
             axes.legend(frameon=False)
         return figure_picture(caption, figure)
 
