@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import fcntl
+import io
 import json
 import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maskdcpt.errors import UserError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 TEMPORARY = ".writing-"
 """What the names of unfinished files and folders begin with."""
@@ -69,6 +75,25 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """
     with atomic_file(path) as temporary:
         write_bytes(temporary, "".join(f"{json.dumps(row)}\n" for row in rows).encode())
+
+
+def write_csv(path: Path, kind: type[DataclassInstance], rows: Iterable[DataclassInstance]) -> None:
+    """Writes a table, whole or not at all.
+
+    Args:
+        path: The file.
+        kind: What the rows are; its fields are the columns, also where there is no row.
+        rows: What the table holds.
+
+    Raises:
+        OSError: If the disk is full or the file cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in fields(kind)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    with atomic_file(path) as temporary:
+        write_bytes(temporary, text.getvalue().encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:

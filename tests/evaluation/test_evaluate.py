@@ -6,7 +6,8 @@ import torch
 
 from maskdcpt import metrics
 from maskdcpt.errors import UserError
-from maskdcpt.evaluation import INPUT, PROTOCOLS, Protocol, cases, evaluate, find_protocol, summarise, write_rows
+from maskdcpt.evaluation import INPUT, PROTOCOLS, Protocol, Row, cases, evaluate, find_protocol, summarise
+from maskdcpt.files import write_csv
 
 PROTOCOL = Protocol("quick", 1, (("gaussian_noise", 4), ("low_light", 2)))
 
@@ -64,7 +65,7 @@ def test_rows_hold_what_the_metrics_say():
 
 def test_rows_are_written_whole(tmp_path):
     rows = evaluate(PROTOCOL, {}, Images())
-    write_rows(rows, tmp_path / "rows.csv")
+    write_csv(tmp_path / "rows.csv", Row, rows)
     with (tmp_path / "rows.csv").open() as file:
         read = list(csv.DictReader(file))
     assert [float(line["psnr"]) for line in read] == [row.psnr for row in rows]

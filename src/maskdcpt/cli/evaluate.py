@@ -11,7 +11,8 @@ import tyro
 from maskdcpt.cli.arguments import parse
 from maskdcpt.data import EmbeddedImages, FolderImages
 from maskdcpt.errors import UserError
-from maskdcpt.evaluation import INPUT, Row, evaluate, find_protocol, summarise, types_of, write_rows
+from maskdcpt.evaluation import INPUT, Row, evaluate, find_protocol, summarise, types_of
+from maskdcpt.files import write_csv
 from maskdcpt.inference import Restorer
 
 
@@ -44,7 +45,7 @@ def run(argv: list[str]) -> int:
     images = FolderImages(options.data) if options.data else EmbeddedImages("test")
     options.out.mkdir(parents=True, exist_ok=True)  # before the work, which would be lost
     rows = evaluate(protocol, {"restored": restorer}, images)
-    write_rows(rows, target)
+    write_csv(target, Row, rows)
     for line in _table(rows):
         print(line)
     print(f"{len(images.names)} images, protocol {protocol.name} v{protocol.version}; rows in {options.out}")

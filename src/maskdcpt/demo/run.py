@@ -10,7 +10,8 @@ from typing import NamedTuple
 from maskdcpt.config import from_dict, read_toml
 from maskdcpt.data import EmbeddedImages
 from maskdcpt.degradations import CATALOGUE, apply
-from maskdcpt.evaluation import INPUT, Row, types_of, write_rows
+from maskdcpt.evaluation import INPUT, Row, types_of
+from maskdcpt.files import write_csv
 from maskdcpt.images import write_image
 from maskdcpt.inference import Restorer, restore_files
 from maskdcpt.recipes import find_recipe
@@ -63,7 +64,7 @@ def run_demo(out: Path, preset: str, data: Path | None, say: Callable[[str], Non
     say(f"3/4 the same network from scratch: {alone.train.steps} steps, as many as both together, measured alike")
     finetune(alone, folders[2])
     rows = _rows({SCRATCH: folders[2], PRETRAINED: folders[1]})
-    write_rows(rows, out / "rows.csv")
+    write_csv(out / "rows.csv", Row, rows)
 
     say("4/4 restoring sample photos")
     damaged, restored = out / "photos" / "damaged", out / "photos" / "restored"

@@ -1,6 +1,6 @@
 """Measuring restoration under fixed protocols."""
 
-from maskdcpt.evaluation.evaluate import INPUT, Row, Summary, evaluate, summarise, types_of, write_rows
+from maskdcpt.evaluation.evaluate import INPUT, Row, Summary, evaluate, summarise, types_of
 from maskdcpt.evaluation.protocol import PROTOCOLS, Case, Protocol, cases, find_protocol
 
 __all__ = [
@@ -15,5 +15,4 @@ __all__ = [
     "find_protocol",
     "summarise",
     "types_of",
-    "write_rows",
 ]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from statistics import fmean
 
 from maskdcpt import metrics
 from maskdcpt.data import CleanImages
 from maskdcpt.errors import naming
 from maskdcpt.evaluation.protocol import Case, Protocol, cases
-from maskdcpt.files import atomic_file, write_bytes
 from maskdcpt.inference import Restorer
 from maskdcpt.progress import progress_bar
 
@@ -112,13 +108,3 @@ def summarise(rows: Iterable[Row], arm: str, type_name: str | None = None) -> Su
 def types_of(rows: Sequence[Row]) -> list[str]:
     """The types of damage in the order in which they were measured."""
     return list(dict.fromkeys(row.type for row in rows))
-
-
-def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """Writes the rows as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    with atomic_file(path) as temporary:
-        write_bytes(temporary, text.getvalue().encode())

@@ -7,11 +7,8 @@ is no help, and an image that was learnt from is never asked about in another cl
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +26,6 @@ from maskdcpt.evaluation.classifiers import (
 )
 from maskdcpt.evaluation.features import KINDS, Indices, Kind, Numbers, Reading, read, squared_distances
 from maskdcpt.evaluation.probe_samples import ProbeProtocol, Samples, divide, draw_visible, make_samples
-from maskdcpt.files import atomic_file, write_bytes
 from maskdcpt.progress import progress_bar
 
 
@@ -184,13 +180,3 @@ def probe_rows(protocol: ProbeProtocol, found: list[Probed]) -> list[ProbeRow]:
         for each, score in result.scores.items()
         for seed, accuracy in zip(protocol.seeds, score.accuracies, strict=True)
     ]
-
-
-def write_probe_rows(rows: list[ProbeRow], path: Path) -> None:
-    """Writes the rows as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(ProbeRow)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    with atomic_file(path) as temporary:
-        write_bytes(temporary, text.getvalue().encode())
