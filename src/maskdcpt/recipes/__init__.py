@@ -8,7 +8,7 @@ from typing import Literal
 
 from maskdcpt.errors import UserError, nearest
 
-Kind = Literal["pretrain", "finetune"]
+Kind = Literal["pretrain", "finetune", "data"]
 
 
 def find_recipe(kind: Kind, name: str) -> Path:
@@ -16,16 +16,18 @@ def find_recipe(kind: Kind, name: str) -> Path:
 
     Args:
         kind: What it is a recipe for.
-        name: A preset, or the path of a TOML file.
+        name: A preset, with or without ``.toml``, or the path of a TOML file, which goes first.
 
     Raises:
         UserError: If there is neither.
     """
     if name.endswith(".toml"):
         path = Path(name)
-        if not path.is_file():
+        if path.is_file():
+            return path
+        if name.removesuffix(".toml") not in presets(kind):
             raise UserError(f"{name}: no such recipe file")
-        return path
+        name = name.removesuffix(".toml")
     if name not in presets(kind):
         raise UserError(f"no {kind} recipe is called {name!r}{nearest(name, presets(kind))}; a file ends in .toml")
     return _folder() / f"{kind}-{name}.toml"

@@ -27,6 +27,7 @@ from maskdcpt.inference import Restorer
 from maskdcpt.masking import VisibleMask
 from maskdcpt.pretraining import Outputs, PretrainingModel, RestorationModel
 from maskdcpt.progress import progress_bar
+from maskdcpt.signals import StopRequest
 from maskdcpt.training.average import RunningMean
 from maskdcpt.training.checkpoint import checkpoints, load_state, newest_checkpoint, save_checkpoint
 from maskdcpt.training.config import TrainConfig
@@ -37,7 +38,6 @@ from maskdcpt.training.optimizer import build_optimizer, clip_gradients, load_op
 from maskdcpt.training.run import RESTARTS
 from maskdcpt.training.schedule import learning_rate_factor
 from maskdcpt.training.shares import Share
-from maskdcpt.training.signals import StopRequest
 from maskdcpt.training.tensors import fill, whole
 from maskdcpt.training.validation import Validation, drop_validation_after, read_validation, record_validation
 

@@ -1,0 +1,39 @@
+"""``maskdcpt data``: finds the module of the subcommand asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from maskdcpt.cli.main import Command
+from maskdcpt.errors import UserError, nearest
+
+SUBCOMMANDS = {
+    "build": Command("maskdcpt.cli.data_build", "build a data set from public sources and clean photos"),
+    "export": Command("maskdcpt.cli.data_export", "write a built data set in another format"),
+}
+
+
+def run(argv: list[str]) -> int:
+    """Runs the subcommand; returns its exit code."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_help())
+        return 0
+    if argv[0] not in SUBCOMMANDS:
+        raise UserError(f"maskdcpt data has no {argv[0]!r}{nearest(argv[0], SUBCOMMANDS)}")
+    code: int = import_module(SUBCOMMANDS[argv[0]].module).run(argv[1:])
+    return code
+
+
+def _help() -> str:
+    width = max(map(len, SUBCOMMANDS))
+    return "\n".join(
+        (
+            "usage: maskdcpt data COMMAND ...",
+            "",
+            "Public data sets, and data sets that are built of them.",
+            "",
+            *(f"  {name:{width}}  {command.summary}" for name, command in SUBCOMMANDS.items()),
+            "",
+            "maskdcpt data COMMAND --help explains a command.",
+        )
+    )
