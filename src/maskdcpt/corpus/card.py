@@ -114,8 +114,8 @@ def _lines(plan: Plan, sources: Sources, facts: Mapping[str, Any]) -> list[str]:
         "",
         "## Terms of use",
         "",
-        "Every pair has the terms of its source in `licence`; damage made by the engine adds none. `commercial` is null",
-        "where the authors do not say, which permits nothing.",
+        "Every pair has the terms of its source in `licence`; the engine adds none of its own. `commercial` is null",
+        "where authors do not say, which permits nothing.",
         "",
         *_table(
             ("licence", "pairs", "commercial use"),

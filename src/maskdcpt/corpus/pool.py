@@ -67,6 +67,7 @@ def work_off(
                 failures = 0
                 yield number, result
         except BrokenProcessPool:
+            alive()  # where all processes were asked to stop, the workers end first
             failures += 1
             if failures == STARTS:
                 raise UserError(
