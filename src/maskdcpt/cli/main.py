@@ -35,6 +35,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "demo": Command("maskdcpt.cli.demo", "pre-train, fine-tune, compare and restore on embedded images"),
+    "data": Command("maskdcpt.cli.data", "list public data sets, and check those in a folder"),
     "degrade": Command("maskdcpt.cli.degrade", "damage images in known ways, or list and show the ways"),
     "pretrain": Command("maskdcpt.cli.pretrain", "pre-train a network by masked degradation classification"),
     "finetune": Command("maskdcpt.cli.finetune", "train a network to restore, pre-trained or not"),
