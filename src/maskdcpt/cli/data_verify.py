@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -54,13 +54,22 @@ def run(argv: list[str]) -> int:
     if options.report is not None:
         write_verification(options.report, report)
     if options.json:
-        print(json.dumps({**asdict(report), "problems": report.problems}, indent=2))
+        print(json.dumps({**_plain(report), "problems": report.problems}, indent=2))
     else:
         for line in _lines(report):
             print(line)
         if options.report is not None:
             print(f"page: {options.report}")
     return 1 if report.problems else 0
+
+
+def _plain(value: Any) -> Any:
+    """Values as JSON has them, with the names of all fields."""
+    if is_dataclass(value):
+        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+    if hasattr(value, "_asdict"):
+        return {name: _plain(each) for name, each in value._asdict().items()}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 def _lines(report: RootReport) -> Iterator[str]:
@@ -92,8 +101,9 @@ def _set_lines(report: SetReport) -> Iterator[str]:
         if split.systematic is not None:
             right, down = split.systematic
             yield f"    all pairs are shifted alike, by {right:+.1f} px to the right and {down:+.1f} px down"
-        if split.uniform:
-            yield f"    note: {split.uniform:,} pairs are too uniform or small to tell whether they align"
+        if split.untold:
+            unknown = f"{split.untold:,} of {split.read:,}"
+            yield f"    note: {unknown} are too small, too uniform or too damaged to tell whether they align"
     if not present:
         yield "  nothing here fits its layout; see maskdcpt data list --name " + report.name
     yield from _named("links are not followed", report.refused)
@@ -124,12 +134,13 @@ def _named(title: str, lines: Sequence[str], before: str = "") -> Iterator[str]:
 
 def _overlap_lines(overlap: Overlap) -> Iterator[str]:
     count = len(overlap.pictures)
+    pictures = f"{count:,} picture{'s' if count > 1 else ''}"
     if overlap.one == overlap.other:
-        yield f"note: {overlap.one} has {count:,} pictures more than once"
+        yield f"note: {overlap.one} has {pictures} more than once"
     elif overlap.leak:
-        yield f"leak: {count:,} pictures of {overlap.other} are in {overlap.one}"
+        yield f"leak: {pictures} in both {overlap.one} and {overlap.other}"
     else:
-        yield f"note: {overlap.one} and {overlap.other} have {count:,} pictures in common"
+        yield f"note: {pictures} in both {overlap.one} and {overlap.other}"
     yield from (f"    {one} = {other}" for one, other in overlap.pictures[:SHOWN])
     if count > SHOWN:
         yield "    ..."

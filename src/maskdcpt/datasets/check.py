@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdcpt.datasets.fingerprint import Fingerprint, fingerprint
-from maskdcpt.datasets.shift import CLARITY, Shift, estimate_shift, is_off
+from maskdcpt.datasets.shift import CLARITY, UNLIKE, Shift, estimate_shift, is_off
 from maskdcpt.errors import UserError
 from maskdcpt.images import LUMA, read_image
 
@@ -44,8 +44,8 @@ class Checked:
     """What is wrong."""
     shifts: tuple[tuple[str, Shift], ...]
     """Key and shift of each pair that shows what can be compared."""
-    uniform: int
-    """Pairs too uniform, or too small, to tell a shift."""
+    untold: int
+    """Pairs too small, too uniform or too damaged to tell a shift."""
     prints: Fingerprint | None
     """Of the clean image, or of the damaged one where there is no other."""
 
@@ -54,7 +54,7 @@ def check(task: Task) -> Checked:
     """Reads the images of a task and compares them."""
     problems: list[Problem] = []
     shifts: list[tuple[str, Shift]] = []
-    uniform = 0
+    untold = 0
     clean = None if task.clean is None else _read(task.clean, problems)
     prints = None if clean is None else fingerprint(clean)
     for key, path, damage in task.degraded:
@@ -70,19 +70,19 @@ def check(task: Task) -> Checked:
             problems.append(Problem("size", key, " and its clean image ".join(sizes)))
             continue
         shift = estimate_shift(clean, degraded)
-        if shift is None:
-            uniform += 1
-        elif shift.clarity < CLARITY:
+        if shift is not None and shift.clarity <= UNLIKE:
             problems.append(Problem("unlike", key, "shows nothing of its clean image"))
+        elif shift is None or shift.clarity < CLARITY:
+            untold += 1
         else:
             shifts.append((key, shift))
             if is_off(shift, damage):
-                problems.append(Problem("shift", key, f"lies {_direction(shift)} of its clean image"))
-    return Checked(tuple(problems), tuple(shifts), uniform, prints)
+                problems.append(Problem("shift", key, f"lies {_direction(shift)} its clean image"))
+    return Checked(tuple(problems), tuple(shifts), untold, prints)
 
 
 def _direction(shift: Shift) -> str:
-    parts = ((shift.right, "right", "left"), (shift.down, "below", "above"))
+    parts = ((shift.right, "right of", "left of"), (shift.down, "below", "above"))
     words = [f"{abs(value):.1f} px {more if value > 0 else less}" for value, more, less in parts if abs(value) >= 0.3]
     return " and ".join(words)
 

@@ -17,10 +17,15 @@ TILE = 256
 REACH = 16
 """Largest shift that is looked for, in pixels."""
 
-CLARITY = 9.0
-"""Least height of the peak, in standard deviations of the surface, for two images to show the same thing. Of 532 pairs
-of the engine at 19 types of damage, half of them at the strongest level, the lowest had 13.8; of 84 pairs of
-unrelated photos the highest had 6.0."""
+CLARITY = 12.0
+"""Least height of the peak, in standard deviations of the surface, for its place to be believed. Of 1,235 pairs of the
+engine at 19 types of damage, a good part of them at the strongest level, the lowest had 13.8."""
+
+UNLIKE = 7.0
+"""Height of the peak up to which two images show nothing in common: pairs of unrelated photos came to 6.4 at most."""
+
+SMALLEST = 60_000
+"""Least area that is enough to tell, in pixels; no side may be shorter than half of ``TILE``."""
 
 TEXTURE = 0.01
 """Least mean deviation from the surroundings, of values in [0, 1], for an image to tell anything."""
@@ -45,7 +50,7 @@ class Shift(NamedTuple):
     down: float
     """Pixels down."""
     clarity: float
-    """How much the best shift stands out from chance, in standard deviations; below ``CLARITY`` it is chance."""
+    """How much the best shift stands out from the others, in standard deviations: see ``CLARITY`` and ``UNLIKE``."""
 
     @property
     def length(self) -> float:
@@ -62,15 +67,15 @@ def estimate_shift(clean: Array, degraded: Array) -> Shift | None:
     image to all sides, and its middle alone is where the image is.
 
     Returns:
-        The shift; None if one of the images is too uniform to tell.
+        The shift; None if the images are too small, or one is too uniform, to tell.
     """
+    height, width = clean.shape
+    if height * width < SMALLEST or min(height, width) < TILE // 2:
+        return None
     one, other = _normed(clean), _normed(degraded)
     if one is None or other is None:
         return None
-    height, width = clean.shape
     tall, wide = min(TILE, height), min(TILE, width)
-    if min(tall, wide) < 2 * REACH + 1:
-        return None
     window = cv2.createHanningWindow((wide, tall), cv2.CV_32F)
     low_pass = _low_pass(tall, wide)
     total = np.zeros((tall, wide // 2 + 1), np.complex128)
@@ -93,8 +98,8 @@ def estimate_shift(clean: Array, degraded: Array) -> Shift | None:
 
 
 def is_off(shift: Shift, damage: str | None) -> bool:
-    """Whether a shift is more than aligned pairs with a type of damage show."""
-    return shift.length > LIMITS.get(damage or "", LIMIT)
+    """Whether a shift is to be believed, and more than aligned pairs with a type of damage show."""
+    return shift.clarity >= CLARITY and shift.length > LIMITS.get(damage or "", LIMIT)
 
 
 def _normed(image: Array) -> Array | None:

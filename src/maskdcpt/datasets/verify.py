@@ -56,8 +56,8 @@ class SplitReport:
     """Pairs that do not align, or do not show the same."""
     systematic: tuple[float, float] | None = None
     """Pixels right and down by which all pairs are shifted, if they are."""
-    uniform: int = 0
-    """Pairs too uniform to tell a shift."""
+    untold: int = 0
+    """Pairs too small, too uniform or too damaged to tell a shift."""
     read: int = 0
     """Pairs or images that were read."""
 
@@ -280,7 +280,7 @@ def _split_report(split: _Split, checked: Sequence[tuple[Task, Checked]]) -> Spl
         sizes=tuple(problems["size"]),
         shifts=tuple(problems["shift"] + problems["unlike"]),
         systematic=_systematic([(shift.right, shift.down) for shift in shifts]),
-        uniform=sum(result.uniform for _, result in checked),
+        untold=sum(result.untold for _, result in checked),
         read=sum(max(1, len(task.degraded)) for task, _ in checked),
     )
 
