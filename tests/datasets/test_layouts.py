@@ -37,7 +37,7 @@ def test_a_name_stands_for_the_same_wherever_it_occurs():
     assert pattern.match("input/IMG_1/IMG_2_ap2_03") is None
     assert Pattern("a[b].c{n:[0-9]{2}}").match("ab.c07") == {"n": "07"}
     assert Pattern("a[b].c{n:[0-9]{2}}").match("abxc07") is None, "a dot is a dot"
-    assert Pattern("[x/]{part:train|test}/{n:[0-9]+}").shown == "[x/](train|test)/{n}"
+    assert Pattern("[x/]{part:train|test}/{n:[0-9]+}").shown == "[x/]{train|test}/{n}"
     assert Pattern("a/b/{c}/d").start == "a/b"
     assert Pattern("a/b{c}").start == "a"
     assert Pattern("[a/]b/{c}").start == ""

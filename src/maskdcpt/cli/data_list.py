@@ -72,7 +72,7 @@ def _about(entry: DataSet) -> Iterator[str]:
         places = [line.split("  ") for line in files.layout]
         width = max(len(place) for place, _ in places)
         yield from (f"    {place.ljust(width)}  {what}" for place, what in places)
-    yield "Suffixes are left out, [ ] may be there or not, { } stands for a part of the name."
+    yield "Suffixes are left out, [ ] may be there or not, { } stands for a part of the name, {a|b} for a or b."
     for trap in entry.traps:
         yield ""
         yield from textwrap.wrap(trap, 100, initial_indent="! ", subsequent_indent="  ", break_on_hyphens=False)
