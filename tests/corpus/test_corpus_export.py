@@ -82,4 +82,4 @@ def test_the_help_names_every_subcommand(command):
     assert "export" in output
     code, _, error = command("data", "bild")
     assert code == 2
-    assert "maskdcpt data has no 'bild'; did you mean 'build'?" in error
+    assert "maskdcpt data knows no 'bild'; did you mean 'build'?" in error

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +13,7 @@ import tyro
 from maskdcpt.cli.arguments import parse
 from maskdcpt.corpus import CorpusRecipe, Draft, Estimate, build, draft, estimate, read_recipe
 from maskdcpt.datasets import DATASETS
+from maskdcpt.datasets.verify import usual_workers
 from maskdcpt.errors import UserError
 from maskdcpt.recipes import presets
 
@@ -28,7 +28,7 @@ class Options:
     """Folder of the data set."""
     root: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder with the sources, each in a folder of its name; not needed for embedded images."""
-    workers: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers: int = field(default_factory=usual_workers)
     """Processes that make pairs; 0 makes them in this one. The pairs are the same."""
     pairs: int | None = None
     """Makes so many pairs in all, of the same make-up, instead of as many as the recipe says."""

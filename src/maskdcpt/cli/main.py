@@ -36,7 +36,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "demo": Command("maskdcpt.cli.demo", "pre-train, fine-tune, compare and restore on embedded images"),
     "degrade": Command("maskdcpt.cli.degrade", "damage images in known ways, or list and show the ways"),
-    "data": Command("maskdcpt.cli.data", "build data sets of pairs from public ones and clean photos"),
+    "data": Command("maskdcpt.cli.data", "list and check public data sets, and build data sets of pairs"),
     "pretrain": Command("maskdcpt.cli.pretrain", "pre-train a network by masked degradation classification"),
     "finetune": Command("maskdcpt.cli.finetune", "train a network to restore, pre-trained or not"),
     "evaluate": Command("maskdcpt.cli.evaluate", "measure weights under a fixed protocol"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,12 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from maskdcpt.corpus.make import Original, read_clean
 from maskdcpt.corpus.quality import flat_share, grey, jpeg_quality, sharpness
 from maskdcpt.corpus.recipe import CorpusRecipe, Filters
 from maskdcpt.corpus.sources import Source
+from maskdcpt.datasets.fingerprint import Fingerprint, duplicate_groups, fingerprint
 from maskdcpt.errors import UserError
 
 CHUNK = 64
@@ -35,8 +34,10 @@ class Look(NamedTuple):
     """``quality.sharpness``."""
     jpeg: int | None
     """``quality.jpeg_quality``."""
-    look: str
-    """What images that look the same share, none of them unlike it; empty where that is not told."""
+    hash: int
+    """Of its ``Fingerprint``."""
+    thumbnail: str
+    """Of its ``Fingerprint``, in hexadecimal."""
     problem: str = ""
     """Why it cannot be read; then nothing else counts."""
 
@@ -95,17 +96,17 @@ def judge(
         keys: Names of the images, by source.
         recipe: Crop and filters.
     """
-    seen: set[str] = set()
+    reasons = {name: [_reason(look, recipe) for look in found] for name, found in looks.items()}
+    if recipe.filters.duplicates:
+        good = [(name, place) for name, found in reasons.items() for place, reason in enumerate(found) if not reason]
+        seen = [looks[name][place] for name, place in good]
+        groups = duplicate_groups([Fingerprint(look.hash, bytes.fromhex(look.thumbnail)) for look in seen])
+        for name, place in (good[number] for group in groups for number in group[1:]):
+            reasons[name][place] = "duplicate"
     verdicts = {}
     for name, found in looks.items():
-        reasons = [_reason(look, recipe) for look in found]
-        if recipe.filters.duplicates:
-            for place, look in enumerate(found):
-                if not reasons[place] and look.look:
-                    reasons[place] = "duplicate" if look.look in seen else ""
-                    seen.add(look.look)
-        usable = np.array([not reason for reason in reasons], bool)
-        counts = Counter(reason for reason in reasons if reason)
+        usable = np.array([not reason for reason in reasons[name]], bool)
+        counts = Counter(reason for reason in reasons[name] if reason)
         faults = tuple((keys[name][place], look.problem) for place, look in enumerate(found) if look.problem)
         verdicts[name] = Verdict(usable, dict(sorted(counts.items())), faults)
     return verdicts
@@ -127,18 +128,14 @@ def _look(file: str, embedded: bool, limit: int) -> Look:
     try:
         pixels = read_clean(original, limit)
     except UserError as error:
-        return Look(0, 0, 0, None, "", str(error))
+        return Look(0, 0, 0, None, 0, "", str(error))
     values = grey(pixels)
     quality = None
     if not embedded:
         with Path(file).open("rb") as opened:
             quality = jpeg_quality(opened.read(2**16))
-    return Look(min(values.shape), flat_share(values), sharpness(values), quality, fingerprint_of(pixels))
-
-
-def fingerprint_of(pixels: Tensor) -> str:
-    """What images that look the same share: here the pixels themselves, so that copies alone are found."""
-    return hashlib.sha256(pixels.numpy().tobytes()).hexdigest()[:32]
+    seen = fingerprint(values / np.float32(255))
+    return Look(min(values.shape), flat_share(values), sharpness(values), quality, seen.hash, seen.thumbnail.hex())
 
 
 def _reason(look: Look, recipe: CorpusRecipe) -> str:

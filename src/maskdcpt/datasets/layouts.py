@@ -62,7 +62,7 @@ class Pattern:
 
         def show(token: re.Match[str]) -> str:
             if token[2] and re.fullmatch(r"[\w|-]+", token[2]):
-                return f"({token[2]})"
+                return f"{{{token[2]}}}"
             return f"{{{token[1]}}}" if token[1] else token[0]
 
         return _TOKEN.sub(show, self.text)

@@ -31,7 +31,7 @@ def walk_images(folder: Path, start: str = "") -> tuple[list[str], list[str]]:
     if not (home / start).resolve().is_relative_to(home):
         return [], [_statement(start)]
     pending = [start] if (home / start).is_dir() else []
-    seen: set[Path] = set()
+    seen = {home}
     while pending:
         below = pending.pop()
         for entry in _entries(home / below):
@@ -39,7 +39,7 @@ def walk_images(folder: Path, start: str = "") -> tuple[list[str], list[str]]:
             if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(home):
                 refused.append(_statement(name))
             elif entry.is_dir():
-                # A link to a folder above would lead round in circles.
+                # A link to a folder above would lead round in circles, so each is followed once.
                 if not entry.is_symlink() or (real := Path(entry.path).resolve()) not in seen:
                     pending.append(name)
                     seen |= {real} if entry.is_symlink() else set()

@@ -7,6 +7,7 @@ from maskdcpt.reports.page import Picture, Strip, picture, require_new_page, wri
 from maskdcpt.reports.plots import Curve, plot
 from maskdcpt.reports.realism import RealismReport, write_realism
 from maskdcpt.reports.run import write_run_report
+from maskdcpt.reports.verification import write_verification
 
 __all__ = [
     "Comparison",
@@ -26,4 +27,5 @@ __all__ = [
     "write_page",
     "write_realism",
     "write_run_report",
+    "write_verification",
 ]
