@@ -89,7 +89,7 @@ class SetReport:
     splits: tuple[SplitReport, ...]
     """What of it is there, and what of it was published."""
     refused: tuple[str, ...] = ()
-    """Links that lead out of the folder, which are not read."""
+    """Links that lead out of the folder, and what is no file; neither is read."""
     lone: tuple[str, ...] = ()
     """Clean images without any damaged one."""
     error: str = ""
@@ -181,6 +181,13 @@ def verify(
         except UserError as error:
             errors[entry.name] = str(error)
             splits = [split for split in splits if split.entry is not entry]
+    if not names:
+        # Sets that come in one archive share a folder, and need not all be there.
+        filled = {split.entry.folder for split in splits if split.survey.members}
+        empty = {entry.name for entry, _ in present if entry.folder in filled and entry.name not in errors}
+        empty -= {split.entry.name for split in splits if split.survey.members or split.survey.missing}
+        present = [(entry, folder) for entry, folder in present if entry.name not in empty]
+        splits = [split for split in splits if split.entry.name not in empty]
     tasks = {
         (split.entry.name, split.name): thinned(every, QUICK) if quick else every
         for split in splits
