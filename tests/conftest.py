@@ -18,6 +18,20 @@ CLASSES = ("haze", "rain_streak", "gaussian_noise", "motion_blur", "low_light")
 
 
 @pytest.fixture(scope="session")
+def old_instructions():
+    """Environment of a process that uses no instructions that not every processor has, nor Intel's library."""
+    return {
+        # What NumPy 2.4 calls them, and what those before did; it skips the names it does not know.
+        "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX2 FMA3 AVX512F",
+        "OPENBLAS_CORETYPE": "Nehalem",
+        "OPENCV_CPU_DISABLE": "AVX512-SKX,AVX2,FMA3,FP16,AVX,SSE4.2,SSE4.1",
+        "OPENCV_IPP": "disabled",
+        "ATEN_CPU_CAPABILITY": "default",
+        "JSIMD_FORCENONE": "1",
+    }
+
+
+@pytest.fixture(scope="session")
 def weights(tmp_path_factory):
     """A folder with a tiny network and its classifier, untrained."""
     folder = tmp_path_factory.mktemp("weights")

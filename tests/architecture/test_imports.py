@@ -49,6 +49,7 @@ def test_importing_the_package_imports_nothing_heavy():
         ("import maskdcpt; maskdcpt.VisibleMask", ("lightning_fabric", "matplotlib", "cv2", "tyro", "pydantic")),
         ("import maskdcpt; maskdcpt.Restorer", ("lightning_fabric", "matplotlib", "skimage", "cv2")),
         ("import maskdcpt; maskdcpt.degradations", ("lightning_fabric", "matplotlib", "skimage", "tyro")),
+        ("import maskdcpt.cli.pretrain, maskdcpt.cli.finetune", ("matplotlib", "skimage", "sklearn", "pyarrow")),
         ("import maskdcpt.cli.restore", ("lightning_fabric", "matplotlib", "skimage", "cv2", "tensorboardX")),
     ],
 )

@@ -137,3 +137,18 @@ def test_an_error_of_the_program_is_not_taken_for_a_dead_worker(config, monkeypa
     monkeypatch.setattr(TrainingData, "read", lambda *_: torch.zeros(1).view(2))
     with pytest.raises(RuntimeError, match="shape"):
         next(training_batches(data, config, batches=NUMBERS, seed=0))
+
+
+@pytest.mark.slow
+def test_workers_that_are_no_longer_needed_end_in_order(capfd):
+    # Large batches, so that some are being handed over when the end comes.
+    config = DataConfig(types=("gaussian_noise",), crop=256, workers=2, prefetch=4)
+    data = training_data(config)
+    batches = training_batches(data, config, batches=[range(16 * n, 16 * n + 16) for n in range(40)], seed=0)
+    before = set(active_children())
+    next(batches)
+    workers = set(active_children()) - before
+    assert len(workers) == 2
+    batches.close()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert capfd.readouterr().err == ""

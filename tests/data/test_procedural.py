@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from itertools import pairwise
 
 import hypothesis.strategies as st
@@ -21,6 +24,17 @@ def test_the_same_seed_gives_the_same_bytes(pictures):
     assert torch.equal(procedural_image(5), pictures[5])
     assert np.array_equal(np.random.get_state()[1], before[0])  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), before[1])
+
+
+def test_an_old_processor_makes_the_same(pictures, old_instructions, tmp_path):
+    script = (
+        "import sys, torch\n"
+        "from maskdcpt.data.procedural import procedural_image\n"
+        "torch.save(torch.stack([procedural_image(seed) for seed in range(24)]), sys.argv[1])\n"
+    )
+    made = tmp_path / "pictures.pt"
+    subprocess.run([sys.executable, "-c", script, str(made)], env={**os.environ, **old_instructions}, check=True)
+    assert torch.equal(torch.load(made), pictures)
 
 
 def test_different_seeds_give_different_scenes(pictures):

@@ -47,17 +47,9 @@ def here(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def old_processor(tmp_path_factory):
+def old_processor(tmp_path_factory, old_instructions):
     """The results without any instructions that not every processor has, and without Intel's library."""
-    variables = {
-        # What NumPy 2.4 calls them, and what those before did; it skips the names it does not know.
-        "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX2 FMA3 AVX512F",
-        "OPENCV_CPU_DISABLE": "AVX512-SKX,AVX2,FMA3,FP16,AVX,SSE4.2,SSE4.1",
-        "OPENCV_IPP": "disabled",
-        "ATEN_CPU_CAPABILITY": "default",
-        "JSIMD_FORCENONE": "1",
-    }
-    return results(tmp_path_factory.mktemp("machines") / "old.npz", 1, variables)
+    return results(tmp_path_factory.mktemp("machines") / "old.npz", 1, old_instructions)
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,8 @@ def run(line: str, folder: Path) -> subprocess.CompletedProcess:
     assert program == "maskdcpt"
     if words[0] in ("pretrain", "finetune"):
         words += QUICK.split()
+    if words[0] == "finetune":
+        words += ["--validation.images", "1", "--validation.crop", "32"]
     command = [sys.executable, "-m", "maskdcpt", *words]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

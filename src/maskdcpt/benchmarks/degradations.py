@@ -176,7 +176,7 @@ _together: Barrier
 def _wait_for(barrier: Barrier) -> None:
     global _together
     _together = barrier
-    prepare_worker(0)
+    prepare_worker()
 
 
 def _plain_rate(names: tuple[str, ...], samples: int, part: int) -> float:

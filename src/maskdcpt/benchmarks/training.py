@@ -25,6 +25,7 @@ from maskdcpt.pretraining import METHODS, PretrainingModel, RestorationModel
 from maskdcpt.progress import progress_bar
 from maskdcpt.training import FinetuneConfig, PretrainConfig, TrainConfig, pretrain, read_metrics
 from maskdcpt.training.average import RunningMean
+from maskdcpt.training.engine import number_format
 from maskdcpt.training.finetune import finetuning
 from maskdcpt.training.optimizer import build_optimizer, clip_gradients
 from maskdcpt.training.pretrain import pretraining
@@ -35,8 +36,6 @@ PLAIN = "plain fine-tuning"
 PROCESSES = (1, 2)
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
 """Environment in which a process computes on one core, so that a second one finds another free."""
-AUTOCAST = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-"""Number format of the forward pass by ``TrainConfig.precision``."""
 
 
 class TrainingPlan(NamedTuple):
@@ -157,11 +156,11 @@ def _step(
         model.to(device)
     model.backbone.set_grad_checkpointing(config.checkpointing)
     optimizer, mean = build_optimizer(model, config), RunningMean(model, config.ema)
-    half = AUTOCAST[config.precision]
+    precision = number_format(config, device)
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, half, enabled=half is not None):
+        with precision.forward_context():
             total = minimised(model, batch, mean.updates, range(len(batch.index))).total
         total.backward()  # type: ignore[no-untyped-call]
         clip_gradients(model, config.clip)

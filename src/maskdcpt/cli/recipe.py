@@ -12,7 +12,6 @@ from maskdcpt.cli.arguments import parse
 from maskdcpt.config import from_dict, read_toml
 from maskdcpt.errors import UserError
 from maskdcpt.recipes import Kind, find_recipe, presets
-from maskdcpt.reports import write_run_report
 from maskdcpt.training import FinetuneConfig, PretrainConfig, leads
 
 Config = TypeVar("Config", PretrainConfig, FinetuneConfig)
@@ -80,6 +79,8 @@ def conclude(folder: Path, weights: Path, following: str) -> int:
         weights: Folder of its weights.
         following: The command that people are likely to want next.
     """
+    from maskdcpt.reports import write_run_report  # draws plots, which takes a second to import
+
     if leads():
         print(f"weights: {weights}")
         print(f"report:  {write_run_report(folder)}")

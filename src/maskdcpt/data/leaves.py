@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import colorsys
 import math
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -69,7 +69,8 @@ def texture(size: tuple[int, int], slope: float, rng: Generator) -> Array:
     white = np.fft.rfft2(rng.standard_normal(size, dtype=np.float32))
     frequency = np.hypot(np.fft.fftfreq(size[0])[:, None], np.fft.rfftfreq(size[1])).astype(np.float32)
     frequency[0, 0] = np.inf
-    field = np.fft.irfft2(white / frequency**slope, size)
+    # Powers in double precision, for those in single precision differ between processors in their last bits.
+    field = np.fft.irfft2(white / np.power(frequency, slope, dtype=np.float64).astype(np.float32), size)
     scaled: Array = (field / max(field.std(), 1e-6)).astype(np.float32)
     return scaled
 
@@ -82,6 +83,5 @@ def palette(rng: Generator) -> Array:
     hue = np.where(vivid, rng.uniform(0, 360, count), hue) % 360
     saturation = np.where(vivid, rng.uniform(0.5, 0.9, count), rng.beta(1.5, 3.5, count))
     value = rng.beta(1.2, 1.2, count) * 0.9 + 0.05
-    hsv = np.stack([hue, saturation, value], axis=-1).astype(np.float32)
-    colours: Array = cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0]
-    return colours
+    hsv = np.stack([hue / 360, saturation, value], axis=-1).tolist()
+    return np.array([colorsys.hsv_to_rgb(*colour) for colour in hsv], dtype=np.float32)

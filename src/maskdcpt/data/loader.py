@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -9,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from multiprocessing import active_children, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 
 import cv2
 import torch
@@ -76,7 +78,7 @@ def _load(samples: DegradedCrops, batches: Iterable[list[int]], config: DataConf
         collate_fn=stack,
         # A forked process inherits locks of threads that it does not have, and OpenCV's then never open again.
         multiprocessing_context="spawn" if config.workers else None,
-        worker_init_fn=prepare_worker,
+        worker_init_fn=_start_worker,
         # The loader draws a base seed for its workers from this; without it the draw would touch global state.
         generator=torch.Generator().manual_seed(0),
     )
@@ -128,7 +130,14 @@ def _how_ended(worker: BaseProcess) -> str:
     return f"data worker ended by signal {-code} ({signal.Signals(-code).name})"
 
 
-def prepare_worker(_: int) -> None:
+def _start_worker(_: int) -> None:
+    prepare_worker()
+    # A worker that ends before its batches are fetched has a thread that hands them over. Were the interpreter taken
+    # apart under it, as usual at the end of a process, C++ would end the process with a complaint of its own.
+    Finalize(None, os._exit, args=(0,), exitpriority=-100)  # after all else that is to be done at the end
+
+
+def prepare_worker() -> None:
     """Lets a process make samples beside others and beside training."""
     keep_freed_memory()
     # Workers run beside the training step; more threads each would only compete with it.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from maskdcpt.data.leaves import Array, Points, leaf_radii, outline, palette, rotation, texture
+from maskdcpt.degradations.exact import power
 from maskdcpt.errors import UserError
 from maskdcpt.seeds import derive_seed
 
@@ -88,7 +89,8 @@ class _Scene:
     def blur(self, sigma: float) -> None:
         """Puts everything so far out of focus by a deviation in pixels."""
         for plane in self.canvas:
-            plane[:] = cv2.GaussianBlur(plane, (0, 0), sigma).reshape(plane.shape)
+            # In double precision, as filters in degradations/filters.py, so that all machines make the same picture.
+            plane[:] = cv2.GaussianBlur(plane.astype(np.float64), (0, 0), sigma).reshape(plane.shape)
 
     def add_leaf(self, radius: float) -> None:
         """Adds a filled shape of about this radius in pixels, and at times its shadow."""
@@ -121,7 +123,9 @@ class _Scene:
         elif pattern == "stripes":
             frequency, angle = 2 * math.pi * radius / rng.uniform(3, 24), rng.uniform(0, math.pi)
             phase = frequency * (math.cos(angle) * x + math.sin(angle) * y) + rng.uniform(0, 3) * self.smooth[box]
-            surface *= 1 + rng.uniform(0.05, 0.4) * np.tanh(rng.uniform(0.5, 3) * np.sin(phase))
+            depth, steepness = rng.uniform(0.05, 0.4), rng.uniform(0.5, 3)
+            waves = np.tanh(steepness * np.sin(phase, dtype=np.float64))
+            surface *= (1 + depth * waves).astype(np.float32)
         return surface
 
     def add_wire(self) -> None:
@@ -197,5 +201,4 @@ def _tone(canvas: Array, rng: Generator) -> Array:
     means = (stretched.mean(), (rng.normal(0.42 + 0.6 * blown, 0.11) - black) / (white - black))
     before, after = np.log(np.clip(means, 0.05, 0.95))
     gamma = min(max(after / before, 0.5), 2.5)
-    toned: Array = cv2.pow(stretched.reshape(1, -1), gamma).reshape(canvas.shape)
-    return np.float32(black) + np.float32(white - black) * toned
+    return np.float32(black) + np.float32(white - black) * power(stretched, gamma)

@@ -96,7 +96,8 @@ class GreyPoissonNoise(Level):
 
     def degrade(self, image: Pixels, rng: Generator) -> Pixels:
         """Adds the noise."""
-        grey = (np.array([LUMA], dtype=np.float32) @ image.reshape(3, -1)).reshape(image.shape[1:])
+        # In double precision, since the order in which libraries add up depends on the processor.
+        grey = np.tensordot(LUMA, image.astype(np.float64), 1).astype(np.float32)
         return _add_photon_noise(image, grey, self.scale, rng)
 
 

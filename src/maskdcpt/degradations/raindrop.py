@@ -170,6 +170,6 @@ def refract(light: Pixels, drops: Drops, radius: float) -> NDArray[np.float64]:
     sky = scene.reshape(-1, 3)[scene.sum(axis=2).argmax()]
     sky = (sky + sky.mean()) / 2
     above = np.clip(row / (-0.2 * side), 0, 1)[..., None]
-    view = (view + above * (sky - view)) * (drops.brightness * (1 - 0.6 * rim**4))[..., None]
+    view = (view + above * (sky - view)) * (drops.brightness * (1 - 0.6 * np.square(np.square(rim))))[..., None]
     hidden = np.clip(0.5 + 2.5 * drops.log, 0, 1)[..., None]
     return np.concatenate([view * hidden, hidden], axis=2)

@@ -48,7 +48,7 @@ def launch(config: TrainConfig, *, unused: bool) -> Fabric:
         strategy=_strategy(config, processes, unused) if processes > 1 else "auto",
         devices=here,
         num_nodes=processes // here,
-        plugins=[environment, _precision(config, device)],
+        plugins=[environment, number_format(config, device)],
     )
     fabric.launch()
     return fabric
@@ -59,7 +59,8 @@ def leads() -> bool:
     return not TorchElasticEnvironment.detect() or os.environ["RANK"] == "0"
 
 
-def _precision(config: TrainConfig, device: torch.device) -> Precision:
+def number_format(config: TrainConfig, device: torch.device) -> Precision:
+    """In which number format the network computes."""
     if config.precision == "32-true":
         return Precision()
     if config.precision == "bf16-mixed":
