@@ -4,6 +4,7 @@
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+CLUSTER := $(VENV)/.ready-cluster
 PRESET ?= cpu
 JOBS   ?= 2
 
@@ -18,7 +19,7 @@ help:
 demo: $(READY)
 	$(BIN)/maskdcpt demo --preset $(PRESET)
 
-test: lint
+test: lint $(CLUSTER)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
 
 lint: $(READY)
@@ -37,6 +38,11 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	@touch $(READY)
+
+# Only the tests need it.
+$(CLUSTER): $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[cluster]"
+	@touch $(CLUSTER)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,7 +12,8 @@ from typing import Annotated, Literal
 import tyro
 
 from maskdcpt.cli.arguments import parse
-from maskdcpt.corpus import CorpusRecipe, Draft, Estimate, build, draft, estimate, read_recipe
+from maskdcpt.corpus import CorpusRecipe, Draft, Estimate, Pool, Processes, build, draft, estimate, read_recipe
+from maskdcpt.corpus.cluster import cluster
 from maskdcpt.datasets import DATASETS
 from maskdcpt.datasets.verify import usual_workers
 from maskdcpt.errors import UserError
@@ -30,6 +32,10 @@ class Options:
     """Folder with the sources, each in a folder of its name; not needed for embedded images."""
     workers: int = field(default_factory=usual_workers)
     """Processes that make pairs; 0 makes them in this one. The pairs are the same."""
+    cluster: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
+    """Makes pairs on a Ray cluster, with one worker for each of its cores: ``auto`` for the one that this machine
+    belongs to, or its address; ``local`` starts one here, with so many workers. All its machines share the folders.
+    The pairs are the same."""
     pairs: int | None = None
     """Makes so many pairs in all, of the same make-up, instead of as many as the recipe says."""
     licences: Literal["all", "commercial"] = "all"
@@ -62,22 +68,30 @@ def run(argv: list[str]) -> int:
         print(line, flush=True)
     if options.plan or options.out is None:
         return 0
-    report = build(
-        recipe,
-        options.root,
-        options.out,
-        DATASETS,
-        commercial=commercial,
-        workers=options.workers,
-        say=lambda line: print(line, file=sys.stderr),
-    )
+    with _pool(options) as pool:
+        report = build(
+            recipe,
+            # Other processes may have another current folder.
+            options.root and options.root.resolve(),
+            options.out.resolve(),
+            DATASETS,
+            commercial=commercial,
+            pool=pool,
+            say=lambda line: print(line, file=sys.stderr),
+        )
     print()
     for note in report.notes:
         print(f"note: {note}")
     shards = f"shards: {report.made} made now, {report.kept} kept"
     print(f"{report.pairs:,} pairs, {report.bytes / 1e9:.2f} GB; {shards}; {report.seconds:.0f} s")
-    print(f"data set: {report.folder}")
+    print(f"data set: {options.out}")
     return 0
+
+
+def _pool(options: Options) -> AbstractContextManager[Pool]:
+    if options.cluster is None:
+        return nullcontext(Processes(options.workers))
+    return cluster(options.cluster, options.workers)
 
 
 def _plan(recipe: CorpusRecipe, first: Draft, cost: Estimate | None, workers: int) -> Iterator[str]:

@@ -22,7 +22,7 @@ from maskdcpt.corpus.card import write_card
 from maskdcpt.corpus.make import Fault, ShardReport, ShardTask, make_shard, read_report, report_row
 from maskdcpt.corpus.manifest import write_manifest
 from maskdcpt.corpus.plan import Plan, clean_sources, make_plan
-from maskdcpt.corpus.pool import work_off
+from maskdcpt.corpus.pool import HERE, Pool
 from maskdcpt.corpus.recipe import CorpusRecipe
 from maskdcpt.corpus.sources import Sources, open_sources
 from maskdcpt.corpus.survey import Look, LookTask, Verdict, from_line, judge, look_at, look_tasks, to_line
@@ -120,13 +120,13 @@ def build(
     datasets: Mapping[str, DataSet],
     *,
     commercial: bool = False,
-    workers: int = 0,
+    pool: Pool = HERE,
     progress: bool = True,
     say: Callable[[str], object] = lambda line: None,
 ) -> BuildReport:
     """Builds a data set, or goes on with it: shards that are whole are kept.
 
-    The same recipe and sources give the same bytes, whatever the number of workers and the interruptions.
+    The same recipe and sources give the same bytes, whatever makes them and however often it is interrupted.
 
     Args:
         recipe: What is wanted.
@@ -134,7 +134,7 @@ def build(
         out: Folder of the data set, made where missing.
         datasets: The data sets that are known.
         commercial: Whether to leave out what forbids commercial use or does not say.
-        workers: Processes; 0 for this one alone.
+        pool: What pairs are made by.
         progress: Whether to show bars.
         say: Is told what goes on, a line at a time.
 
@@ -156,20 +156,20 @@ def build(
 
     with sole_owner(out / LOCK, "building a data set in"), stop.listening(), _full_disk(out), _tidy(out):
         _require_same(recipe, sources, out, commercial)
-        verdicts = _survey(recipe, sources, out, workers, alive, progress)
+        verdicts = _survey(recipe, sources, out, pool, alive, progress)
         finished = Draft(
             make_plan(recipe, sources, {name: each.usable for name, each in verdicts.items()}), sources, verdicts
         )
         plan = finished.plan
-        records = _standing(plan, out, workers, alive, progress, say)
+        records = _standing(plan, out, pool, alive, progress, say)
         kept = len(records)
-        _make(plan, out, records, workers, alive, progress)
+        _make(plan, out, records, pool, alive, progress)
         reports = [records[shard] for shard in range(plan.shards)]
         return _conclude(finished, out, reports, kept, commercial, progress, start)
 
 
 def _make(
-    plan: Plan, out: Path, records: dict[int, ShardReport], workers: int, alive: Callable[[], object], progress: bool
+    plan: Plan, out: Path, records: dict[int, ShardReport], pool: Pool, alive: Callable[[], object], progress: bool
 ) -> None:
     missing = [shard for shard in range(plan.shards) if shard not in records]
 
@@ -177,21 +177,27 @@ def _make(
         return make_shard(task, alive)
 
     done = sum(report.rows for report in records.values())
-    results = work_off(
-        make_shard, missing, lambda shard: plan.task(shard, out / DATA), workers=workers, alive=alive, alone=alone
-    )
+    results = pool.work_off(make_shard, missing, lambda shard: plan.task(shard, out / DATA), alive=alive, alone=alone)
     with (
         progress_bar(total=len(plan), done=done, title="pairs", unit="pair", show=progress and bool(missing)) as bar,
         closing(results),
     ):
         for shard, report in results:
+            _require_seen(out / DATA / report.file, report)
             append_row(out / SHARDS, report_row(report))
             records[shard] = report
             bar.update(report.rows)
 
 
+def _require_seen(path: Path, report: ShardReport) -> None:
+    if not path.exists() or path.stat().st_size != report.bytes:
+        raise UserError(
+            f"{path}: made elsewhere and not to be seen from here; --out needs a folder that all machines share"
+        )
+
+
 def _standing(
-    plan: Plan, out: Path, workers: int, alive: Callable[[], object], progress: bool, say: Callable[[str], object]
+    plan: Plan, out: Path, pool: Pool, alive: Callable[[], object], progress: bool, say: Callable[[str], object]
 ) -> dict[int, ShardReport]:
     """The shards that are there and whole."""
     records: dict[int, ShardReport] = {}
@@ -206,7 +212,7 @@ def _standing(
     with progress_bar(
         total=len(expected), title="checking shards", unit="shard", show=progress and bool(expected)
     ) as bar:
-        for shard, digest in work_off(_digest, expected, paths.__getitem__, workers=workers, alive=alive):
+        for shard, digest in pool.work_off(_digest, expected, paths.__getitem__, alive=alive):
             if digest != records[shard].sha256:
                 problem = "missing" if digest is None else "damaged"
                 say(f"{paths[shard]}: {problem}; it is made again")
@@ -232,7 +238,7 @@ def _digest(path: Path) -> str | None:
 
 
 def _survey(
-    recipe: CorpusRecipe, sources: Sources, out: Path, workers: int, alive: Callable[[], object], progress: bool
+    recipe: CorpusRecipe, sources: Sources, out: Path, pool: Pool, alive: Callable[[], object], progress: bool
 ) -> dict[str, Verdict]:
     chosen = clean_sources(recipe, sources)
     tasks = look_tasks(chosen, recipe)
@@ -246,7 +252,7 @@ def _survey(
     done = sum(map(len, looks.values()))
     with (
         progress_bar(total=total, done=done, title="originals", unit="image", show=progress and bool(missing)) as bar,
-        closing(work_off(look_at, missing, tasks.__getitem__, workers=workers, alive=alive)) as results,
+        closing(pool.work_off(look_at, missing, tasks.__getitem__, alive=alive)) as results,
     ):
         for number, seen in results:
             _write_looks(out, tasks[number], seen)

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import active_children, get_context, parent_process
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from maskdcpt.data.loader import prepare_worker
 from maskdcpt.errors import UserError
@@ -28,52 +28,91 @@ TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")
 
 
-def work_off(
-    work: Callable[[TaskT], ResultT],
-    numbers: Sequence[int],
-    task: Callable[[int], TaskT],
-    *,
-    workers: int,
-    alive: Callable[[], object],
-    alone: Callable[[TaskT], ResultT] | None = None,
-) -> Generator[tuple[int, ResultT], None, None]:
-    """Yields the results of tasks as they are done, each with the number of its task.
+class Pool(Protocol):
+    """What tasks are worked off by."""
 
-    A worker that the system ends, as it does when memory is short, is replaced, and its task done again. Ended early,
-    by an error, by ``alive`` or by closing the iterator, all workers are ended too.
+    @property
+    def workers(self) -> int:
+        """How many tasks are worked on at a time; 0 for one, in this process."""
+        ...
+
+    def work_off(
+        self,
+        work: Callable[[TaskT], ResultT],
+        numbers: Sequence[int],
+        task: Callable[[int], TaskT],
+        *,
+        alive: Callable[[], object],
+        alone: Callable[[TaskT], ResultT] | None = None,
+    ) -> Generator[tuple[int, ResultT], None, None]:
+        """Yields the results of tasks as they are done, each with the number of its task.
+
+        A worker that the system ends, as it does when memory is short, is replaced, and its task done again. Ended
+        early, by an error, by ``alive`` or by closing the iterator, all work is ended too.
+
+        Args:
+            work: Does a task; a function of a module, for other processes have to find it.
+            numbers: The tasks.
+            task: Puts a task together when it is needed.
+            alive: Called now and then; what it raises ends the work.
+            alone: Does a task in this process, where that is another function.
+
+        Raises:
+            UserError: If one worker after another is ended.
+        """
+        ...
+
+
+class Processes:
+    """Processes of this machine.
 
     Args:
-        work: Does a task; a function of a module, for other processes have to find it.
-        numbers: The tasks.
-        task: Puts a task together when it is needed.
-        workers: Processes; 0 for this one alone.
-        alive: Called now and then; what it raises ends the work.
-        alone: Does a task in this process, where that is another function.
-
-    Raises:
-        UserError: If one worker after another is ended.
+        workers: How many; 0 for this one alone.
     """
-    if not workers:
-        for number in numbers:
-            alive()
-            yield number, (alone or work)(task(number))
-        return
-    left = dict.fromkeys(numbers)
-    failures = 0
-    while left:
-        try:
-            for number, result in _in_processes(work, list(left), task, min(workers, len(left)), alive):
-                del left[number]
-                failures = 0
-                yield number, result
-        except BrokenProcessPool:
-            alive()  # where all processes were asked to stop, the workers end first
-            failures += 1
-            if failures == STARTS:
-                raise UserError(
-                    f"{STARTS} times without a result in between a worker was ended by the system; memory is probably "
-                    f"short: lower --workers ({workers})"
-                ) from None
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def work_off(
+        self,
+        work: Callable[[TaskT], ResultT],
+        numbers: Sequence[int],
+        task: Callable[[int], TaskT],
+        *,
+        alive: Callable[[], object],
+        alone: Callable[[TaskT], ResultT] | None = None,
+    ) -> Generator[tuple[int, ResultT], None, None]:
+        """As ``Pool.work_off``."""
+        if not self.workers:
+            for number in numbers:
+                alive()
+                yield number, (alone or work)(task(number))
+            return
+        left = dict.fromkeys(numbers)
+        failures = 0
+        while left:
+            try:
+                for number, result in _in_processes(work, list(left), task, min(self.workers, len(left)), alive):
+                    del left[number]
+                    failures = 0
+                    yield number, result
+            except BrokenProcessPool:
+                alive()  # where all processes were asked to stop, the workers end first
+                failures += 1
+                if failures == STARTS:
+                    raise ended_by_the_system(f"lower --workers ({self.workers})") from None
+
+
+HERE = Processes(0)
+"""This process alone."""
+
+
+def ended_by_the_system(remedy: str) -> UserError:
+    """The error after workers that the system has ended."""
+    return UserError(
+        f"{STARTS} times without a result in between a worker was ended by the system; memory is probably short: "
+        f"{remedy}"
+    )
 
 
 def _in_processes(
@@ -110,7 +149,7 @@ def _in_processes(
 def _prepare() -> None:
     # Ctrl-C reaches every process of a terminal; what becomes of the work is for the main one to decide.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    prepare_worker(0)
+    prepare_worker()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
