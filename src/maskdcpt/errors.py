@@ -25,14 +25,14 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
 
 
-def require(name: str, value: float, low: float, high: float) -> None:
-    """Refuses a number that is no number or not in [low, high].
+def require(name: str, value: float, low: float, high: float, *, below: bool = False) -> None:
+    """Refuses a number that is no number or not in [low, high]; with ``below``, ``high`` itself is refused too.
 
     Raises:
         UserError: Naming the setting, its value and the range.
     """
-    if not low <= value <= high:
-        raise UserError(f"{name} is {value:g}; it lies in [{low:g}, {high:g}]")
+    if not low <= value <= high or (below and value == high):
+        raise UserError(f"{name} is {value:g}; it lies in [{low:g}, {high:g}{')' if below else ']'}")
 
 
 @contextmanager

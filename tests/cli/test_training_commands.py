@@ -35,6 +35,8 @@ def test_presets_are_valid_and_go_together(kind):
         (["pretrain", "cpu", "--run-dir", "RUN", "--train.device", "mps"], "this machine has no device 'mps'"),
         (["pretrain", "cpu", "--run-dir", "RUN", "--train.lr", "nan"], "train.lr is nan"),
         (["pretrain", "cpu", "--run-dir", "RUN", "--mask.ratio", "2"], "mask.ratio is 2"),
+        (["pretrain", "cpu", "--run-dir", "RUN", "--mask.ratio", "1"], "mask.ratio is 1; it lies in [0, 1);"),
+        (["pretrain", "cpu", "--run-dir", "RUN", "--train.ema", "1"], "train.ema is 1; it lies in [0, 1);"),
         (["pretrain", "cpu", "--run-dir", "RUN", "--mask.patch", "8"], "multiple of 16"),
         (["pretrain", "cpu", "--run-dir", "RUN", "--backbone.decoder-blocks", "1", "1", "1", "-1"], "no negative"),
         (["pretrain", "cpu", "--run-dir", "RUN", "--backbone.name", "restormr"], "did you mean 'restormer'"),

@@ -1,6 +1,7 @@
 """Real worker processes: what they make, how they end, and what is left of them."""
 
 import os
+import resource
 import signal
 import time
 from dataclasses import replace
@@ -152,3 +153,18 @@ def test_workers_that_are_no_longer_needed_end_in_order(capfd):
     batches.close()
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_shared_memory_that_is_too_small_for_a_batch_ends_the_run_with_one_line(config):
+    data = training_data(config)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))  # of shared memory as well, which are files
+    stream = training_batches(data, replace(config, workers=1), batches=NUMBERS, seed=4)
+    try:
+        with pytest.raises(UserError, match=r"^data: no shared memory for a batch of .* MiB .*data.workers = 0$"):
+            next(stream)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        stream.close()

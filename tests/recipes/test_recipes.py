@@ -198,7 +198,7 @@ def test_other_networks_come_at_their_published_size(kind, name, family):
 def no_reports():
     """Leaves out the pages, which have tests of their own and take longer than runs so short."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("maskdcpt.cli.recipe.write_run_report", lambda folder: folder / "report.html")
+        patch.setattr("maskdcpt.reports.write_run_report", lambda folder: folder / "report.html")
         yield
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from maskdcpt.backbones import create_backbone
 from maskdcpt.errors import UserError
-from maskdcpt.reports import compare_runs, steps_text, time_text, write_comparison
+from maskdcpt.reports import compare_runs, curves, steps_text, time_text, write_comparison
 from maskdcpt.reports.record import read_records, unique_names
 
 
@@ -52,6 +52,20 @@ def test_runs_without_validation_are_compared_by_curves_and_this_is_said(make_ru
     some = compare_runs([tmp_path / "a", make_run("c", psnr={4: 20.0}), make_run("d", psnr={4: 20.0})])
     assert some.notes == ["a: not measured on validation images"]
     assert [run.name for run in some.measured] == ["c", "d"]
+
+
+def test_a_run_has_the_same_colour_in_all_curves(make_run, tmp_path, monkeypatch):
+    drawn = []
+    original = curves.plot
+
+    def plot(title, lines, **axes):
+        drawn.append([line.label for line in lines])  # colours are given in this order
+        return original(title, lines, **axes)
+
+    monkeypatch.setattr(curves, "plot", plot)
+    write_comparison(tmp_path / "page.html", compare_runs([make_run("a"), make_run("b", psnr={4: 20.0})]))
+    assert len(drawn) > 2
+    assert all(labels == ["a", "b"] for labels in drawn)
 
 
 def test_steps_and_time_before_a_run_count(make_run):

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from maskdcpt.backbones import load_backbone
 from maskdcpt.config import from_dict, read_toml
+from maskdcpt.data import DataConfig, SourceConfig
 from maskdcpt.errors import UserError
 from maskdcpt.files import read_rows
 from maskdcpt.pretraining import load_model
@@ -169,6 +170,19 @@ def test_other_settings_on_the_same_folder_are_refused_with_every_difference(pre
         pretrain(dataclasses.replace(pretraining, train=train), tmp_path / "run")
 
 
+def test_the_progress_bar_tells_what_is_learned_and_how_much_memory_it_takes(pretraining, tmp_path, capfd):
+    pretrain(pretraining, tmp_path / "run")
+    said = capfd.readouterr().err
+    for part in (
+        "6/6",
+        "step",
+        "loss=",
+        "accuracy=",
+        f"memory={read_metrics(tmp_path / 'run')[-1]['memory_gib']:.1f}GiB",
+    ):
+        assert part in said
+
+
 def test_a_level_learning_rate_lets_a_run_grow(pretraining, tmp_path):
     level = dataclasses.replace(pretraining.train, schedule="constant")
     expected = pretrain(dataclasses.replace(pretraining, train=level), tmp_path / "whole")
@@ -188,6 +202,29 @@ def test_a_run_interrupted_as_it_began_can_begin_again(pretraining, tmp_path):
     assert not list(run.glob(".writing-*"))
 
 
+@pytest.mark.parametrize("kind", ["folder", "clean", "pairs"])
+def test_a_run_in_the_images_it_is_trained_on_is_refused(pretraining, images, tmp_path, kind):
+    data = {
+        "folder": pretraining.data,
+        "clean": DataConfig(folder=str(tmp_path), sources=(SourceConfig(kind="clean", folder="images"),)),
+        "pairs": DataConfig(
+            folder=str(tmp_path),
+            sources=(SourceConfig(kind="pairs", folder=".", clean="images", degraded="images", type="haze"),),
+            types=("haze",),
+        ),
+    }[kind]
+    with pytest.raises(UserError, match=r"lies in the images to train on, .*images; name a --run-dir elsewhere"):
+        pretrain(dataclasses.replace(pretraining, data=data), images / "run")
+    assert not (images / "run").exists()
+
+
+def test_a_run_is_no_folder_of_images(pretraining, tmp_path):
+    pretrain(pretraining, tmp_path / "run")
+    other = dataclasses.replace(pretraining, data=dataclasses.replace(pretraining.data, folder=str(tmp_path / "run")))
+    with pytest.raises(UserError, match="run: the folder of a training run; a folder of images to train on is needed"):
+        pretrain(other, tmp_path / "other")
+
+
 def test_other_images_than_the_run_began_with_are_refused(pretraining, images, tmp_path):
     pretrain(pretraining, tmp_path / "run")
     (images / "0.png").rename(images / "9.png")
@@ -201,19 +238,23 @@ def test_a_run_may_resume_with_another_number_of_workers(pretraining, tmp_path):
     assert pretrain(more, tmp_path / "run") == first
 
 
-@pytest.mark.parametrize("harm", ["cut", "one bit", "gone", "weights", "sums", "no sums"])
+@pytest.mark.parametrize(
+    "harm", ["cut", "one bit", "gone", "weights", "sums", "no sums", "words for sums", "zeros for sums"]
+)
 def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before_and_says_so(pretraining, tmp_path, capfd, harm):
     newest = pretrain(pretraining, tmp_path / "run")
     expected = (newest / "model.safetensors").read_bytes()
     rows = read_metrics(tmp_path / "run")
-    file = newest / {"weights": "model.safetensors", "sums": "SHA256SUMS", "no sums": "SHA256SUMS"}.get(
-        harm, "state.pt"
-    )
+    file = newest / ("SHA256SUMS" if "sums" in harm else "model.safetensors" if harm == "weights" else "state.pt")
     data = bytearray(file.read_bytes())
     if harm in ("gone", "no sums"):
         file.unlink()
     elif harm == "cut":
         file.write_bytes(data[: len(data) // 2])
+    elif harm == "words for sums":
+        file.write_text("no sum\n")
+    elif harm == "zeros for sums":
+        file.write_bytes(bytes(len(data)))
     else:
         data[len(data) // 3] ^= 1
         file.write_bytes(data)
@@ -228,6 +269,19 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before_and_says_so(pr
     restarts = read_rows(tmp_path / "run" / "restarts.jsonl")
     assert [(row["step"], len(row["damaged"])) for row in restarts] == [(4, 1)]
     assert [row["step"] for row in read_metrics(tmp_path / "run")] == [row["step"] for row in rows]
+
+
+def test_a_run_without_a_sound_checkpoint_begins_anew_and_says_so(pretraining, tmp_path, capfd):
+    newest = pretrain(pretraining, tmp_path / "run")
+    expected = (newest / "model.safetensors").read_bytes()
+    for state in newest.parent.glob("*/state.pt"):
+        state.write_bytes(b"")
+    assert (pretrain(pretraining, tmp_path / "run") / "model.safetensors").read_bytes() == expected
+    said = [line for line in capfd.readouterr().err.splitlines() if "state.pt is damaged" in line]
+    assert [line.partition("; ")[2] for line in said] == [
+        "going on from the checkpoint before",
+        "none is left, training begins anew",
+    ]
 
 
 def test_the_sums_of_a_checkpoint_are_those_that_other_tools_read(pretraining, tmp_path):

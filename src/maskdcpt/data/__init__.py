@@ -4,7 +4,7 @@ from maskdcpt.data.config import DataConfig, SourceConfig
 from maskdcpt.data.crops import Batch, DegradedCrops, Fault
 from maskdcpt.data.degrade import Version, degrade_files
 from maskdcpt.data.loader import training_batches
-from maskdcpt.data.mix import TrainingData, clean_data, training_data
+from maskdcpt.data.mix import TrainingData, clean_data, image_folders, training_data
 from maskdcpt.data.samples import sample_photo
 from maskdcpt.data.sources import CachedImages, CentralCrops, CleanImages, EmbeddedImages, FolderImages, central_crop
 
@@ -24,6 +24,7 @@ __all__ = [
     "central_crop",
     "clean_data",
     "degrade_files",
+    "image_folders",
     "sample_photo",
     "training_batches",
     "training_data",

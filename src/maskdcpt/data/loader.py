@@ -75,7 +75,7 @@ def _load(samples: DegradedCrops, batches: Iterable[list[int]], config: DataConf
         batch_sampler=batches,
         num_workers=config.workers,
         prefetch_factor=config.prefetch if config.workers else None,
-        collate_fn=stack,
+        collate_fn=_stack_to_hand_over if config.workers else stack,
         # A forked process inherits locks of threads that it does not have, and OpenCV's then never open again.
         multiprocessing_context="spawn" if config.workers else None,
         worker_init_fn=_start_worker,
@@ -128,6 +128,23 @@ def _how_ended(worker: BaseProcess) -> str:
     if code >= 0:
         return f"data worker ended with exit code {code}"
     return f"data worker ended by signal {-code} ({signal.Signals(-code).name})"
+
+
+def _stack_to_hand_over(samples: Sequence[Batch]) -> Batch:
+    """Stacks samples in memory that the main process sees too."""
+    batch = stack(samples)
+    try:
+        # Else a thread would do it as it hands the batch over, and one that fails there is lost: nobody learns of it,
+        # and the main process waits for it for ever.
+        for tensor in batch[:4]:
+            tensor.share_memory_()  # type: ignore[no-untyped-call]
+    except RuntimeError as error:
+        size = sum(tensor.nbytes for tensor in batch[:4]) / 2**20
+        raise UserError(
+            f"data: no shared memory for a batch of {size:.1f} MiB ({str(error).splitlines()[0]}); make /dev/shm "
+            "larger (docker run --shm-size), lower data.workers or data.prefetch, or do without by data.workers = 0"
+        ) from None
+    return batch
 
 
 def _start_worker(_: int) -> None:

@@ -174,6 +174,18 @@ def training_data(config: DataConfig) -> TrainingData:
     return TrainingData([_open(source, config) for source in config.sources], config)
 
 
+def image_folders(config: DataConfig) -> list[Path]:
+    """Folders of which every image, in folders below too, is trained on; those that tables name are not among them."""
+    root = Path(config.folder or ".")
+    if not config.sources:
+        return [root] if config.folder else []
+    folders = []
+    for source in config.sources:
+        place = root / source.folder
+        folders += {"clean": [place], "pairs": [place / source.clean, place / source.degraded]}.get(source.kind, [])
+    return folders
+
+
 def _open(source: SourceConfig, config: DataConfig) -> Source:
     place = Path(config.folder or ".") / source.folder
     with naming(f"data.sources, {source.title}"):

@@ -68,7 +68,7 @@ def write_comparison(path: Path, comparison: Comparison) -> Path:
     runs = comparison.runs
     shifted = {run.name: _shifted(run) for run in runs}
     terms = logged_terms([row for rows in shifted.values() for row in rows])
-    validation = {run.name: _validation_rows(run) for run in comparison.measured}
+    validation = {run.name: _validation_rows(run) for run in runs}  # all, so that each keeps its colour
     plots = [
         picture
         for rows, names in ((validation, [VALIDATION]), (shifted, [*terms, *ENGINE]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from maskdcpt.training.run import CHECKPOINTS, CONFIG
 STATE = "state.pt"
 SUMS = "SHA256SUMS"
 """What every other file has to hash to, in the form that ``sha256sum --check`` reads."""
+SUM = re.compile(r"(?P<sum>[0-9a-f]{64})  (?P<name>[\w.-]+)")
+"""A line of it."""
 KEEP = 2
 """How many of the newest checkpoints stay: one more than needed, in case the last is damaged."""
 
@@ -71,12 +74,15 @@ def newest_checkpoint(run: Path, say: Callable[[str], None] | None = None) -> Pa
         run: Folder of the run.
         say: Is told about each damaged one that is passed over.
     """
-    for folder in reversed(checkpoints(run)):
+    folders = checkpoints(run)
+    while folders:
+        folder = folders.pop()
         problem = _damage(folder)
         if problem is None:
             return folder
         if say is not None:
-            say(f"{folder}: {problem}; going on from the checkpoint before")
+            consequence = "going on from the checkpoint before" if folders else "none is left, training begins anew"
+            say(f"{folder}: {problem}; {consequence}")
     return None
 
 
@@ -84,9 +90,11 @@ def _damage(folder: Path) -> str | None:
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
         for line in lines:
-            expected, _, name = line.partition("  ")
-            if _sha256(folder / name) != expected:
-                return f"{name} is damaged"
+            entry = SUM.fullmatch(line)
+            if entry is None:
+                return f"{SUMS} is damaged"
+            if _sha256(folder / entry["name"]) != entry["sum"]:
+                return f"{entry['name']} is damaged"
     except FileNotFoundError as error:
         return f"{Path(error.filename).name} is missing"
     except UnicodeDecodeError:

@@ -26,7 +26,7 @@ class MaskConfig:
 
     def __post_init__(self) -> None:
         require("mask.patch", self.patch, 1, math.inf)
-        require("mask.ratio", self.ratio, 0, 1 - 1e-12)
+        require("mask.ratio", self.ratio, 0, 1, below=True)
 
 
 @configuration
@@ -106,8 +106,9 @@ class TrainConfig:
         require("train.final_lr", self.final_lr, 0, 1)
         require("train.warmup", self.warmup, 0, math.inf)
         require("train.weight_decay", self.weight_decay, 0, 1e30)
-        for decay in (*self.betas, self.ema):
-            require("train.betas and train.ema", decay, 0, 1 - 1e-12)
+        for decay in self.betas:
+            require("train.betas", decay, 0, 1, below=True)
+        require("train.ema", self.ema, 0, 1, below=True)
 
 
 @configuration

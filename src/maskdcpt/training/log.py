@@ -43,7 +43,7 @@ class Log:
         self.writer: SummaryWriter | None = None
         """TensorBoard's, in the process that writes."""
         self.shown: dict[str, str] = {}
-        """The last means, for the progress bar."""
+        """The last means and the memory that is needed, for the progress bar."""
 
     @contextmanager
     def opened(self, step: int, *, writing: bool) -> Iterator[None]:
@@ -111,6 +111,7 @@ class Log:
         self._sums, self._kept, self._skipped, self._replaced = {}, 0, 0, 0
         self._restart(step)
         self.shown = {name: f"{value:.4f}" for name, value in means.items() if name not in HIDDEN}
+        self.shown["memory"] = f"{row['memory_gib']:.1f}GiB"
         if self.writer is None:
             return
         append_row(self._run / METRICS, row)
