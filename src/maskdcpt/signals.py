@@ -9,11 +9,16 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+class StopAsked(Exception):  # noqa: N818  nothing is wrong
+    """The request to stop has come while something was waited for."""
+
+
 class StopRequest:
     """Whether the process has been asked to stop."""
 
     def __init__(self) -> None:
         self.received = False
+        self._interrupting = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -24,9 +29,27 @@ class StopRequest:
 
         def note(number: int, frame: FrameType | None) -> None:
             self.received = True
+            if self._interrupting:
+                self._interrupting = False
+                raise StopAsked
 
         before = signal.signal(signal.SIGTERM, note)
         try:
             yield
         finally:
             signal.signal(signal.SIGTERM, before)
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Ends the block when the request comes, or has come: what is waited for in it may never be there.
+
+        Raises:
+            StopAsked: In place of the rest of the block.
+        """
+        self._interrupting = True
+        try:
+            if self.received:
+                raise StopAsked
+            yield
+        finally:
+            self._interrupting = False

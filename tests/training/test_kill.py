@@ -178,6 +178,7 @@ def test_asked_to_stop_it_saves_and_the_same_command_goes_on(recipe, images, who
     step = int(stopped[0].removeprefix("step-"))
     assert 0 < step < steps
     assert f"{run}: asked to stop after step {step}; the same command goes on" in log.read_text()
+    assert "<html" in (run / "report.html").read_text()
     if processes == 1:
         assert code == 75
     assert weights(finish(path, images, run, steps, processes=processes)) == whole("pretrain", steps, processes)

@@ -3,8 +3,11 @@
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
+import signal
 import sys
+import time
 from itertools import islice
 
 import pytest
@@ -14,7 +17,7 @@ from safetensors.torch import load_file
 from maskdcpt.backbones import load_backbone
 from maskdcpt.config import from_dict, read_toml
 from maskdcpt.data import DataConfig, SourceConfig
-from maskdcpt.errors import UserError
+from maskdcpt.errors import Preempted, UserError
 from maskdcpt.files import read_rows
 from maskdcpt.pretraining import load_model
 from maskdcpt.training import PretrainConfig, RestorationLossConfig, finetune, pretrain, read_metrics
@@ -46,6 +49,27 @@ def interrupt_after(monkeypatch, module, batches):
 @pytest.fixture
 def start_module():
     return sys.modules["maskdcpt.training.start"]
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_asked_to_stop_while_it_waits_for_data_it_saves_and_ends(
+    pretraining, tmp_path, monkeypatch, start_module, before
+):
+    whole = start_module.training_batches
+
+    def stalled(*args, **kwargs):
+        yield from islice(whole(*args, **kwargs), before)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+        raise AssertionError("nothing has ended the wait")
+
+    expected = pretrain(pretraining, tmp_path / "expected")
+    with monkeypatch.context() as patched:
+        patched.setattr(start_module, "training_batches", stalled)
+        with pytest.raises(Preempted, match=f"asked to stop after step {before}; the same command goes on"):
+            pretrain(pretraining, tmp_path / "run")
+    assert len(checkpoints(tmp_path / "run")) == (1 if before else 0)
+    assert same(weights(pretrain(pretraining, tmp_path / "run")), weights(expected))
 
 
 def test_pretraining_ends_with_weights_that_load_plain(pretraining, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from maskdcpt.cli.recipe import RunOptions, conclude, read_command
+from maskdcpt.cli.recipe import RunOptions, conclude, read_command, reported
 from maskdcpt.training import FinetuneConfig, finetune
 
 
@@ -16,5 +16,6 @@ class Options(RunOptions, FinetuneConfig):
 def run(argv: list[str]) -> int:
     """Runs the command; returns its exit code."""
     folder, config = read_command("finetune", Options, FinetuneConfig, argv)
-    weights = finetune(config, folder)
+    with reported(folder):
+        weights = finetune(config, folder)
     return conclude(folder, weights, f"maskdcpt restore PHOTO RESTORED-PHOTO --weights {folder}")

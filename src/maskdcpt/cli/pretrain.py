@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from maskdcpt.cli.recipe import RunOptions, conclude, read_command
+from maskdcpt.cli.recipe import RunOptions, conclude, read_command, reported
 from maskdcpt.training import PretrainConfig, pretrain
 
 
@@ -16,5 +16,6 @@ class Options(RunOptions, PretrainConfig):
 def run(argv: list[str]) -> int:
     """Runs the command; returns its exit code."""
     folder, config = read_command("pretrain", Options, PretrainConfig, argv)
-    weights = pretrain(config, folder)
+    with reported(folder):
+        weights = pretrain(config, folder)
     return conclude(folder, weights, f"maskdcpt finetune --init {folder} --run-dir ANOTHER-FOLDER")

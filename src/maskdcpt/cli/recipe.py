@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -10,9 +12,10 @@ import tyro
 
 from maskdcpt.cli.arguments import parse
 from maskdcpt.config import from_dict, read_toml
-from maskdcpt.errors import UserError
+from maskdcpt.errors import Preempted, UserError
 from maskdcpt.recipes import Kind, find_recipe, presets
 from maskdcpt.training import FinetuneConfig, PretrainConfig, leads
+from maskdcpt.training.run import METRICS
 
 Config = TypeVar("Config", PretrainConfig, FinetuneConfig)
 
@@ -69,6 +72,21 @@ def read_command(kind: Kind, options: type[RunOptions], config: type[Config], ar
     if chosen.data_folder is not None:
         result = replace(result, data=replace(result.data, folder=str(chosen.data_folder)))
     return chosen.run_dir, result
+
+
+@contextmanager
+def reported(folder: Path) -> Iterator[None]:
+    """Writes the report of a run that goes on in the block and ends early, as a finished one gets it at the end."""
+    metrics = folder / METRICS
+    size = metrics.stat().st_size if metrics.exists() else 0
+    try:
+        yield
+    except (Preempted, UserError, KeyboardInterrupt):
+        if leads() and metrics.exists() and metrics.stat().st_size > size:
+            from maskdcpt.reports import write_run_report
+
+            print(f"report:  {write_run_report(folder)}")
+        raise
 
 
 def conclude(folder: Path, weights: Path, following: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar, cast
@@ -27,7 +27,7 @@ from maskdcpt.inference import Restorer
 from maskdcpt.masking import VisibleMask
 from maskdcpt.pretraining import Outputs, PretrainingModel, RestorationModel
 from maskdcpt.progress import progress_bar
-from maskdcpt.signals import StopRequest
+from maskdcpt.signals import StopAsked, StopRequest
 from maskdcpt.training.average import RunningMean
 from maskdcpt.training.checkpoint import checkpoints, load_state, newest_checkpoint, save_checkpoint
 from maskdcpt.training.config import TrainConfig
@@ -151,9 +151,12 @@ class Trainer(Generic[Model]):
                 if stop or self._due(self.config.checkpoint_every) or self._measures():
                     self._save()
                 if stop and self.step < self.config.steps:
-                    raise Preempted(f"{self.run}: asked to stop after step {self.step}; the same command goes on")
+                    raise self._preempted()
                 self._validate()
         return checkpoints(self.run)[-1]
+
+    def _preempted(self) -> Preempted:
+        return Preempted(f"{self.run}: asked to stop after step {self.step}; the same command goes on")
 
     def _due(self, every: int) -> bool:
         return self.step == self.config.steps or self.step % every == 0
@@ -163,7 +166,14 @@ class Trainer(Generic[Model]):
         iterator = iter(batches)
         while self.step < self.config.steps:
             start = time.perf_counter()
-            batch = next(iterator)
+            # Where there are several processes, the others may be waiting for this one in the midst of a step.
+            try:
+                with self._stop.interrupting() if self.fabric.world_size == 1 else nullcontext():
+                    batch = next(iterator)
+            except StopAsked:
+                if self.step > self._saved:
+                    self._save()
+                raise self._preempted() from None
             self._log.waited(time.perf_counter() - start)
             yield batch
 
@@ -252,6 +262,7 @@ class Trainer(Generic[Model]):
         self.averaged.load_state_dict({**state["model"], **state["mean"]})
         if self.fabric.is_global_zero:
             save_checkpoint(self.run, self.step, self.averaged, state)
+        self._saved = self.step
         self.fabric.barrier()
 
     def _resume(self) -> None:
@@ -270,6 +281,7 @@ class Trainer(Generic[Model]):
             load_optimizer_state(self._optimizer.optimizer, self._model, state["optimizer"])
             if self._scaler is not None:
                 self._scaler.load_state_dict(state["scaler"])
+        self._saved = self.step
         if self.fabric.is_global_zero:
             drop_validation_after(self.run, self.step)
             for message in damaged:
