@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import OrderedDict
 from pathlib import Path
@@ -15,7 +16,8 @@ from torch import Tensor
 
 from maskdcpt.data.config import DataConfig, SourceConfig
 from maskdcpt.data.pairs import CACHE, Pair
-from maskdcpt.data.sources import CachedImages
+from maskdcpt.data.sources import CachedImages, CleanImages
+from maskdcpt.data.stored import Chunk, find_value, plain_chunk
 from maskdcpt.data.tables import DESCRIPTION, Rows, open_parquet, read_columns
 from maskdcpt.errors import UserError
 from maskdcpt.images import decode_image, read_image
@@ -30,7 +32,10 @@ PARTS = {"bytes", "path"}
 """Fields of an image."""
 
 GROUPS = 4
-"""Row groups that a process keeps as they are on disk."""
+"""Row groups that a process keeps, of those that have to be read as a whole."""
+
+OPEN = 16
+"""Files that a process keeps open for them."""
 
 
 class ShardPairs:
@@ -39,7 +44,9 @@ class ShardPairs:
     A row without a damaged image is damaged as its ``degradation`` says, or else by a level of its type or, where it
     has none either, by any.
 
-    Reading a row takes its whole row group from the disk; files meant for this have few rows in each.
+    Images that are stored as they are, without a dictionary or compression of the column, are read alone. Otherwise
+    reading a row takes its whole row group from the disk; files meant for this have few rows in each. Where all images
+    together take more than ``limit`` even compressed, none are kept, for hardly one would be asked for again in time.
 
     Args:
         folder: The folder.
@@ -62,11 +69,8 @@ class ShardPairs:
         paired = np.concatenate([part.paired for part in parts])
         self._rows = Rows(table, paired, source, config, folder)
         self._paired = paired[self._rows.numbers]
-        contents = _Contents(folder, files, [part.groups for part in parts])
-        self._clean, self._degraded = (
-            CachedImages(_Column(self._rows, contents, column), limit // 2) for column in IMAGES
-        )
-        self._contents = contents
+        self._contents = _Contents(folder, files, parts)
+        self._clean, self._degraded = (self._images(column, limit) for column in IMAGES)
         self.labels = self._rows.labels
 
     @property
@@ -79,14 +83,27 @@ class ShardPairs:
         place = self._contents.place(int(self._rows.numbers[index]))
         return self._rows.pair(index, self._clean[index], degraded, place)
 
+    def _images(self, column: str, limit: int) -> CleanImages:
+        images = _Column(self._rows, self._contents, column)
+        return images if self._contents.bytes > limit else CachedImages(images, limit // 2)
+
 
 class _Part(NamedTuple):
     table: pa.Table
     """What the rows of a file are."""
     paired: NDArray[np.bool_]
     """Which of them have a damaged image."""
-    groups: list[int]
-    """Rows in each of its groups."""
+    groups: list[_Group]
+    """Its row groups."""
+
+
+class _Group(NamedTuple):
+    rows: int
+    """Number of its rows."""
+    chunks: tuple[Chunk | None, ...]
+    """Where its images of each column of ``IMAGES`` are; None where they do not stand there as they are."""
+    bytes: int
+    """Size on the disk."""
 
 
 def _describe(path: Path) -> _Part:
@@ -100,7 +117,7 @@ def _describe(path: Path) -> _Part:
                 raise UserError(f"{path}: the column {name!r} holds {kind}, and not images as {{bytes, path}}")
         # Of images only the paths are read, which also tell where there is none.
         table = read_columns(file, path, (*DESCRIPTION, *(f"{name}.path" for name in IMAGES)))
-        groups = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
+        groups = [_describe_group(file, group) for group in range(file.metadata.num_row_groups)]
     paired = np.zeros(table.num_rows, bool)
     if "degraded" in table.column_names:
         paired = table.column("degraded").is_valid().to_numpy()
@@ -110,27 +127,39 @@ def _describe(path: Path) -> _Part:
     return _Part(table.drop_columns([name for name in IMAGES if name in table.column_names]), paired, groups)
 
 
+def _describe_group(file: pq.ParquetFile, number: int) -> _Group:
+    group = file.metadata.row_group(number)
+    chunks = tuple(plain_chunk(file, number, f"{name}.bytes") for name in IMAGES)
+    return _Group(group.num_rows, chunks, group.total_byte_size)
+
+
 class _Contents:
     """The images of all rows of all files, by the number of the row."""
 
-    def __init__(self, folder: Path, files: list[Path], groups: list[list[int]]) -> None:
+    def __init__(self, folder: Path, files: list[Path], parts: list[_Part]) -> None:
         self._folder = folder
         self._files = files
-        # Row numbers at which groups end, over all files, and where each group is.
-        self._ends = np.cumsum([rows for sizes in groups for rows in sizes])
-        self._groups = [(file, group) for file, sizes in enumerate(groups) for group in range(len(sizes))]
-        self._open: dict[int, pq.ParquetFile] = {}
+        groups = [group for part in parts for group in part.groups]
+        # Row numbers at which groups end, over all files, and which file each group is in, and where.
+        self._ends = np.cumsum([group.rows for group in groups])
+        self._file = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part.groups) for part in parts])
+        self._number = np.concatenate([np.arange(len(part.groups), dtype=np.int32) for part in parts])
+        # By group and column what ``Chunk`` says, without a size where images do not stand in the file as they are.
+        chunks = [[chunk or (0, 0, 0) for chunk in group.chunks] for group in groups]
+        self._chunks = np.array(chunks, np.int64).reshape(len(groups), len(IMAGES), len(Chunk._fields))
+        self.bytes = sum(group.bytes for group in groups)
+        """Size of all images on the disk, about."""
+        self._open: OrderedDict[int, pq.ParquetFile] = OrderedDict()
         self._recent: OrderedDict[int, pa.Table] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
         # Every process opens files of its own.
-        return self.__dict__ | {"_open": {}, "_recent": OrderedDict()}
+        return self.__dict__ | {"_open": OrderedDict(), "_recent": OrderedDict()}
 
     def place(self, number: int) -> str:
         """Where a row is, for messages."""
         group, row = self._find(number)
-        file, place = self._groups[group]
-        return f"{self._files[file]}: row {row + 1} of row group {place + 1}"
+        return f"{self._files[self._file[group]]}: row {row + 1} of row group {self._number[group] + 1}"
 
     def image(self, number: int, column: str) -> Tensor:
         """An image of a row.
@@ -139,13 +168,39 @@ class _Contents:
             UserError: If it is missing or damaged.
         """
         group, row = self._find(number)
-        value = self._group(group).column(column)[row].as_py() or {}
+        data = self._stored(group, row, column)
+        path = None
+        if data is None:
+            value = self._group(group).column(column)[row].as_py() or {}
+            data, path = value.get("bytes"), value.get("path")
         name = f"{self.place(number)}, {column}"
-        if value.get("bytes"):
-            return decode_image(value["bytes"], name).pixels
-        if value.get("path"):
-            return read_image(self._folder / value["path"]).pixels
-        raise UserError(f"{name}: neither bytes of an image nor a path")
+        if data:
+            picture = decode_image(data, name)
+        elif path:
+            picture = read_image(self._folder / path)
+        else:
+            raise UserError(f"{name}: neither bytes of an image nor a path")
+        return picture.pixels.mul(255).round().div(255) if picture.deep else picture.pixels
+
+    def _stored(self, group: int, row: int, column: str) -> bytes | None:
+        """The bytes of an image that is stored as it is."""
+        chunk = Chunk(*self._chunks[group, IMAGES.index(column)].tolist())
+        if not chunk.size:
+            return None
+        path = self._files[self._file[group]]
+        try:
+            with path.open("rb", buffering=0) as file:
+                number = file.fileno()
+
+                def read(place: int, count: int) -> bytes:
+                    return os.pread(number, count, place)
+
+                found = find_value(read, chunk, row)
+                return None if found is None else os.pread(number, found.size, found.start)
+        except FileNotFoundError:
+            raise UserError(f"{path}: no such file") from None
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
     def _find(self, number: int) -> tuple[int, int]:
         group = int(np.searchsorted(self._ends, number, side="right"))
@@ -153,10 +208,14 @@ class _Contents:
 
     def _group(self, group: int) -> pa.Table:
         if group not in self._recent:
-            file, place = self._groups[group]
+            file = int(self._file[group])
             if file not in self._open:
                 self._open[file] = open_parquet(self._files[file])
-            self._recent[group] = read_columns(self._open[file], self._files[file], IMAGES, place)
+                while len(self._open) > OPEN:
+                    self._open.popitem(last=False)
+            self._open.move_to_end(file)
+            number = int(self._number[group])
+            self._recent[group] = read_columns(self._open[file], self._files[file], IMAGES, number)
             while len(self._recent) > GROUPS:
                 self._recent.popitem(last=False)
         self._recent.move_to_end(group)
