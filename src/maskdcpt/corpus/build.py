@@ -8,7 +8,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -146,7 +146,7 @@ def build(
     start = time.perf_counter()
     sources = open_sources(recipe, root, datasets, commercial=commercial)
     make_plan(recipe, sources)  # before anything is written: it says when nothing can be made
-    _require_apart(root, out)
+    _require_apart(root, sources, out)
     out.mkdir(parents=True, exist_ok=True)
     stop = StopRequest()
 
@@ -154,10 +154,7 @@ def build(
         if stop.received:
             raise Preempted(f"{out}: asked to stop; what is done is kept, and the same command goes on")
 
-    with sole_owner(out / LOCK, "building a data set in"), stop.listening(), _full_disk(out):
-        for folder in (out, out / DATA, out / LOOKS):
-            folder.mkdir(exist_ok=True)
-            remove_unfinished(folder)
+    with sole_owner(out / LOCK, "building a data set in"), stop.listening(), _full_disk(out), _tidy(out):
         _require_same(recipe, sources, out, commercial)
         verdicts = _survey(recipe, sources, out, workers, alive, progress)
         finished = Draft(
@@ -180,10 +177,13 @@ def _make(
         return make_shard(task, alive)
 
     done = sum(report.rows for report in records.values())
-    with progress_bar(total=len(plan), done=done, title="pairs", unit="pair", show=progress and bool(missing)) as bar:
-        results = work_off(
-            make_shard, missing, lambda shard: plan.task(shard, out / DATA), workers=workers, alive=alive, alone=alone
-        )
+    results = work_off(
+        make_shard, missing, lambda shard: plan.task(shard, out / DATA), workers=workers, alive=alive, alone=alone
+    )
+    with (
+        progress_bar(total=len(plan), done=done, title="pairs", unit="pair", show=progress and bool(missing)) as bar,
+        closing(results),
+    ):
         for shard, report in results:
             append_row(out / SHARDS, report_row(report))
             records[shard] = report
@@ -244,8 +244,11 @@ def _survey(
     missing = [number for number in range(len(tasks)) if number not in looks]
     total = sum(len(task.files) for task in tasks)
     done = sum(map(len, looks.values()))
-    with progress_bar(total=total, done=done, title="originals", unit="image", show=progress and bool(missing)) as bar:
-        for number, seen in work_off(look_at, missing, tasks.__getitem__, workers=workers, alive=alive):
+    with (
+        progress_bar(total=total, done=done, title="originals", unit="image", show=progress and bool(missing)) as bar,
+        closing(work_off(look_at, missing, tasks.__getitem__, workers=workers, alive=alive)) as results,
+    ):
+        for number, seen in results:
             _write_looks(out, tasks[number], seen)
             looks[number] = seen
             bar.update(len(seen))
@@ -283,11 +286,14 @@ def _write_looks(out: Path, task: LookTask, looks: Sequence[Look]) -> None:
         write_bytes(temporary, "".join(f"{to_line(look)}\n" for look in looks).encode())
 
 
-def _require_apart(root: Path | None, out: Path) -> None:
+def _require_apart(root: Path | None, sources: Sources, out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: a data set needs a folder, and this is a file")
     if root is not None and (out.resolve() == root.resolve() or out.resolve() in root.resolve().parents):
         raise UserError(f"{out}: the data set needs a folder apart from that of the sources, {root}")
+    for source in sources.found.values():
+        if source.folder is not None and source.folder.resolve() in (out.resolve(), *out.resolve().parents):
+            raise UserError(f"{out}: the data set needs a folder apart from that of a source, {source.folder}")
 
 
 def _require_same(recipe: CorpusRecipe, sources: Sources, out: Path, commercial: bool) -> None:
@@ -405,6 +411,20 @@ def versions() -> dict[str, str]:
         "pyarrow": pa.__version__,
         "machine": platform.machine(),
     }
+
+
+@contextmanager
+def _tidy(out: Path) -> Iterator[None]:
+    """Removes what is unfinished, of earlier interruptions and of workers that are ended in the block."""
+    folders = (out, out / DATA, out / LOOKS)
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+        remove_unfinished(folder)
+    try:
+        yield
+    finally:
+        for folder in folders:
+            remove_unfinished(folder)
 
 
 @contextmanager

@@ -6,7 +6,9 @@ import functools
 import hashlib
 import json
 import math
+import os
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -245,8 +247,10 @@ def require_size(file: str, limit: int) -> None:
         UserError: Naming the file.
     """
     try:
-        with Image.open(file) as image:
-            width, height = image.size
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # whose limit is another
+            with Image.open(file) as image:
+                width, height = image.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return
     if width * height > limit:
@@ -294,11 +298,14 @@ def read_original(task: ShardTask, number: int, paired: bool) -> tuple[Tensor, T
 def _fault(original: Original, error: UserError) -> Fault:
     # A damaged image can be done without. One that has gone since the plan was made means that all may go.
     for file in (original.clean, original.degraded):
-        if file is not None and not original.embedded and not Path(file).exists():
+        if file is not None and not original.embedded and not os.path.lexists(file):
             raise UserError(
                 f"{file}: gone since the build has begun; the same command goes on once it is back"
             ) from None
-    return Fault(original.source, original.key, str(error))
+    problem = str(error)
+    for file in (original.clean, original.degraded):
+        problem = problem.replace(file, Path(file).name) if file is not None else problem
+    return Fault(original.source, original.key, problem)
 
 
 def _make_instead(task: ShardTask, place: int, faults: dict[int, Fault]) -> Row:
@@ -317,7 +324,7 @@ def _make_instead(task: ShardTask, place: int, faults: dict[int, Fault]) -> Row:
     last = list(faults.values())[-1]
     raise UserError(
         f"component {task.parts[job.part].name}: {len(faults)} images in a row cannot be used, the last is "
-        f"{last.problem}; mend them, or leave their source out of the recipe"
+        f"{last.source}/{last.image}: {last.problem}; mend them, or leave their source out of the recipe"
     )
 
 

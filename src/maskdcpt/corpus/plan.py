@@ -225,10 +225,9 @@ def make_plan(recipe: CorpusRecipe, sources: Sources, usable: Mapping[str, NDArr
         if component.samples:
             shares.append(Share(component, paired, engine, filled, available, clean, tuple(lacking)))
     if not columns:
-        reasons = (
-            "; ".join(f"{source.name}: {source.reason}" for source in sources.missing) or "no image is good enough"
-        )
-        raise UserError(f"nothing of {recipe.name} can be made: {reasons}")
+        reasons = [f"{source.name}: {source.reason}" for source in sources.missing] or ["no image is good enough"]
+        others = [f"and {len(reasons) - 3} more"] if len(reasons) > 4 else reasons[3:]
+        raise UserError(f"nothing of {recipe.name} can be made: {'; '.join((*reasons[:3], *others))}")
     part, source, image, number, level = (np.concatenate(values) for values in zip(*columns, strict=True))
     order = _order(recipe, source, image, [len(each) for each in found])
     return Plan(

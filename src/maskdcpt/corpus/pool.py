@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -36,7 +36,7 @@ def work_off(
     workers: int,
     alive: Callable[[], object],
     alone: Callable[[TaskT], ResultT] | None = None,
-) -> Iterator[tuple[int, ResultT]]:
+) -> Generator[tuple[int, ResultT], None, None]:
     """Yields the results of tasks as they are done, each with the number of its task.
 
     A worker that the system ends, as it does when memory is short, is replaced, and its task done again. Ended early,

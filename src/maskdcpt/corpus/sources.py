@@ -96,7 +96,7 @@ class Missing(NamedTuple):
     name: str
     """The source."""
     reason: str
-    """Why, with the place where it was looked for."""
+    """Why, for everybody: without the place of the root, since it goes into what is published."""
 
 
 @dataclass(frozen=True)
@@ -182,9 +182,9 @@ def _open(name: str, recipe: CorpusRecipe, root: Path | None, datasets: Mapping[
         return _data_set(name, datasets[base], split or TRAIN, root)
     own = next((folder for folder in recipe.folders if folder.name == base), None)
     if own is None and not (root / base).is_dir():
-        return Missing(name, f"no data set is called so, and {root / base} is no folder{nearest(base, datasets)}")
+        return Missing(name, f"no data set is called so, and no folder {base} is in the root{nearest(base, datasets)}")
     if not (root / base).is_dir():
-        return Missing(name, f"no folder {root / base}")
+        return Missing(name, f"no folder {base} in the root")
     return _own(name, root / base, Licence("not stated", None) if own is None else Licence(own.licence, own.commercial))
 
 
@@ -218,11 +218,11 @@ def _data_set(name: str, entry: DataSet, split: str, root: Path) -> Source | Mis
     if split not in entry.splits:
         return Missing(name, f"{entry.title} has no split {split!r}{nearest(split, entry.splits)}")
     if not folder.is_dir():
-        return Missing(name, f"no folder {folder}; {entry.homepage}")
+        return Missing(name, f"no folder {entry.folder} in the root; {entry.homepage}")
     with naming(name):
         members = [member for member in entry.splits[split].members(folder) if member.clean is not None]
     if not members:
-        return Missing(name, f"nothing of its split {split} in {folder}")
+        return Missing(name, f"nothing of its split {split} in the folder {entry.folder}")
     clean = [_below(member.clean, folder) for member in members]
     paired = any(member.degraded is not None for member in members)
     degraded = [_below(member.degraded or member.clean, folder) for member in members] if paired else None
@@ -244,8 +244,8 @@ def _data_set(name: str, entry: DataSet, split: str, root: Path) -> Source | Mis
 def _own(name: str, folder: Path, licence: Licence) -> Source | Missing:
     try:
         paths = [path.relative_to(folder) for path in list_images(folder)]
-    except UserError as error:
-        return Missing(name, str(error))
+    except UserError:
+        return Missing(name, f"no images in the folder {name}")
     files = [path.as_posix() for path in paths]
     # With the suffix, for two files may differ in nothing else.
     return Source(

@@ -128,7 +128,7 @@ def _look(file: str, embedded: bool, limit: int) -> Look:
     try:
         pixels = read_clean(original, limit)
     except UserError as error:
-        return Look(0, 0, 0, None, 0, "", str(error))
+        return Look(0, 0, 0, None, 0, "", str(error).replace(file, Path(file).name))
     values = grey(pixels)
     quality = None
     if not embedded:
