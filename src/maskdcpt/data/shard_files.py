@@ -71,6 +71,8 @@ class ShardFiles:
         """Which rows have a damaged image."""
         self.rows = [len(part.paired) for part in parts]
         """Number of rows of each file."""
+        self.columns = tuple(dict.fromkeys(name for part in parts for name in part.columns))
+        """Names of all columns that any file has."""
         groups = [group for part in parts for group in part.groups]
         # Row numbers at which groups end, over all files, and which file each group is in, and where.
         self._ends = np.cumsum([group.rows for group in groups])
@@ -157,6 +159,8 @@ class _Part(NamedTuple):
     """Which of them have a damaged image."""
     groups: list[_Group]
     """Its row groups."""
+    columns: list[str]
+    """Names of all its columns."""
 
 
 class _Group(NamedTuple):
@@ -186,7 +190,8 @@ def _describe(path: Path, columns: Sequence[str]) -> _Part:
     if "split" not in table.column_names:
         named = SPLIT.match(path.name)
         table = table.append_column("split", pa.array([named and named["split"]] * table.num_rows, pa.string()))
-    return _Part(table.drop_columns([name for name in IMAGES if name in table.column_names]), paired, groups)
+    table = table.drop_columns([name for name in IMAGES if name in table.column_names])
+    return _Part(table, paired, groups, schema.names)
 
 
 def _describe_group(file: pq.ParquetFile, number: int) -> _Group:
