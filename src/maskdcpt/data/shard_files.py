@@ -102,15 +102,29 @@ class ShardFiles:
             UserError: If it is missing or damaged.
         """
         name = f"{self.place(number)}, {column}"
+        data = self.content(number, column)
+        if data is not None:
+            picture = decode_image(data, name)
+        else:
+            path = self._value(number, column).get("path")
+            if not path:
+                raise UserError(f"{name}: neither bytes of an image nor a path")
+            picture = read_image(self._folder / path)
+        return picture.pixels.mul(255).round().div(255) if picture.deep else picture.pixels
+
+    def content(self, number: int, column: str) -> bytes | None:
+        """The file of an image of a row; None if there is none in the row.
+
+        Raises:
+            UserError: If it cannot be read.
+        """
         group, row = self._find(number)
         data = self._stored(group, row, column)
-        if data is None:
-            value = self._group(group).column(column)[row].as_py() or {}
-            data = value.get("bytes")
-            if not data and not value.get("path"):
-                raise UserError(f"{name}: neither bytes of an image nor a path")
-        picture = decode_image(data, name) if data else read_image(self._folder / value["path"])
-        return picture.pixels.mul(255).round().div(255) if picture.deep else picture.pixels
+        return (self._value(number, column).get("bytes") if data is None else data) or None
+
+    def _value(self, number: int, column: str) -> dict[str, Any]:
+        group, row = self._find(number)
+        return self._group(group).column(column)[row].as_py() or {}
 
     def _stored(self, group: int, row: int, column: str) -> bytes | None:
         """The bytes of an image that is stored as it is."""
