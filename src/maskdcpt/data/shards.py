@@ -12,6 +12,9 @@ from maskdcpt.data.shard_files import IMAGES, ShardFiles
 from maskdcpt.data.sources import CachedImages, CleanImages
 from maskdcpt.data.tables import DESCRIPTION, Rows
 
+RARELY = 4
+"""How much larger than the memory for them images are of which none is kept."""
+
 
 class ShardPairs:
     """The pairs of all Parquet files in a folder and below it.
@@ -19,8 +22,8 @@ class ShardPairs:
     A row without a damaged image is damaged as its ``degradation`` says, or else by a level of its type or, where it
     has none either, by any.
 
-    Where all images together take more than ``limit`` even compressed, none are kept, for hardly one would be asked for
-    again in time.
+    Where all images together take more than ``RARELY`` times ``limit`` even compressed, none are kept: hardly one would
+    be asked for again in time, and to keep one takes a tenth of the time that decoding it takes.
 
     Args:
         folder: The folder.
@@ -52,7 +55,7 @@ class ShardPairs:
 
     def _images(self, column: str, limit: int) -> CleanImages:
         images = _Column(self._rows, self._files, column)
-        return images if self._files.bytes > limit else CachedImages(images, limit // 2)
+        return images if self._files.bytes > RARELY * limit else CachedImages(images, limit // 2)
 
 
 class _Column:
