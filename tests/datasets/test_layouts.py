@@ -181,6 +181,13 @@ def test_what_is_no_list_is_refused(tmp_path, content):
         LIST.survey(folder)
 
 
+def test_a_list_of_endless_length_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("maskdcpt.datasets.layouts.LISTED", 10)
+    (tmp_path / "train.txt").write_text("s/gt/1.png s/blur/1.png\n")
+    with pytest.raises(UserError, match=r"train.txt: 24 bytes; a list of pairs has at most 10"):
+        LIST.survey(tmp_path)
+
+
 def test_links_out_of_a_folder_are_not_followed(tmp_path):
     put(tmp_path / "private", "photo.png", "album/1.png")
     folder = tmp_path / "real"

@@ -1,6 +1,8 @@
 """``maskdcpt data verify``: sound data sets pass, and every fault that is put into one is named."""
 
+import dataclasses
 import json
+import os
 import shutil
 import struct
 import zlib
@@ -184,7 +186,20 @@ FAULTS = {
         ["leak: 1 picture in both fog train and mist test", "train/gt/x.jpg = test/gt/3.png", "fog: good"],
         1,
     ),
-    "link out": (link_out, ["1 links are not followed", "train/gt/7.png is a link that leads out of the folder"], 1),
+    "link out": (link_out, ["1 are not read", "train/gt/7.png is a link that leads out of the folder"], 1),
+    "pipe": (
+        lambda root: os.mkfifo(root / "mist" / "train" / "gt" / "7.png"),
+        ["1 are not read", "train/gt/7.png is no file"],
+        1,
+    ),
+    "broken link": (
+        lambda root: [
+            (root / "mist/test/hazy/2_1.png").unlink(),
+            (root / "mist/test/hazy/2_1.png").symlink_to("nothing.png"),
+        ],
+        ["1 cannot be read", "2_1.png: no such file"],
+        1,
+    ),
     "twins": (
         lambda root: shutil.copy(root / "mist/train/gt/0.png", root / "mist/train/gt/0.jpg"),
         ["train/gt/0.jpg and train/gt/0.png have one name apart from the suffix"],
@@ -234,6 +249,32 @@ def test_a_list_with_tricks_spoils_its_set_alone(run, root):
     assert code == 1
     assert "'../mist/a.png' leads out of the folder of the data set" in out
     assert "mist: good" in out
+
+
+def test_sets_that_share_a_folder_need_not_all_be_there(run, root, monkeypatch):
+    shutil.move(root / "mist", root / "lol")
+    entries = {
+        **{name: small(name, "lol", 3, 2) for name in ("lol-a", "lol-b")},
+        "lol-c": dataclasses.replace(small("lol-c", "lol", 1, 1), splits={"train": Images("x/{n}")}),
+    }
+    for module in ("registry", "verify"):
+        monkeypatch.setattr(f"maskdcpt.datasets.{module}.DATASETS", entries)
+    code, out, _ = run(root)
+    assert code == 0
+    assert [line.split(":")[0] for line in out.splitlines() if line[0] != " "] == ["lol-a", "lol-b", "all is well"]
+    code, out, _ = run(root, "--names", "lol-c")
+    assert code == 1
+    assert "nothing here fits its layout" in out
+
+
+def test_a_name_that_is_no_text_spoils_nothing(run, root, tmp_path):
+    bad = os.fsencode(root / "mist" / "test" / "hazy") + b"/9\xff_1.png"
+    shutil.copy(os.fsencode(root / "mist" / "test" / "hazy" / "2_1.png"), bad)
+    code, out, _ = run(root, "--json", "--report", tmp_path / "page.html")
+    assert code == 1
+    assert "9\\udcff" in out
+    assert "9\\udcff_1" in (tmp_path / "page.html").read_text()
+    assert run(root)[0] == 1
 
 
 def test_a_quick_look_reads_little_and_says_so(run, root, monkeypatch):

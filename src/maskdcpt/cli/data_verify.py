@@ -106,7 +106,7 @@ def _set_lines(report: SetReport) -> Iterator[str]:
             yield f"    note: {unknown} are too small, too uniform or too damaged to tell whether they align"
     if not present:
         yield "  nothing here fits its layout; see maskdcpt data list --name " + report.name
-    yield from _named("links are not followed", report.refused)
+    yield from _named("are not read", report.refused)
     yield from _named("clean images have no damaged one", report.lone, "note: ")
 
 

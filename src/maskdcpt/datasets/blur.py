@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maskdcpt.datasets.entry import DataSet
+from maskdcpt.datasets.entry import DataSet, Licence
 from maskdcpt.datasets.layouts import Images, Listed, Several
 from maskdcpt.datasets.terms import CC_BY, NOT_STATED
 
@@ -197,7 +197,7 @@ BLUR = (
             "test": Several((_dpdd("test"), Images("[test/]target/{image}", "[test/]inputC/{image}", "defocus_blur"))),
         },
         counts={"train": 350, "val": 74, "test": 76},
-        licence=NOT_STATED,
+        licence=Licence("not stated for the photos; MIT for the code beside them", commercial=None),
         homepage="https://github.com/Abdullah-Abuolaim/defocus-deblurring-dual-pixel",
         citation="Abuolaim and Brown, Defocus deblurring using dual-pixel data, ECCV 2020",
         traps=(

@@ -131,7 +131,7 @@ CLEAN = (
         "Kodak24",
         {"test": _FLAT},
         {"test": 24},
-        Licence("released for unrestricted use", commercial=True),
+        Licence("released for unrestricted usage, as its page understands", commercial=None),
         "https://r0k.us/graphics/kodak/",
         "Franzen, Kodak lossless true color image suite, 1999",
         "Six of its images stand upright, and are turned in some copies.",

@@ -46,7 +46,7 @@ class Survey:
     missing: tuple[str, ...] = ()
     """Files that are not there and should be, below the folder of the set."""
     refused: tuple[str, ...] = ()
-    """What leads out of the folder of the set and is not read, a statement each."""
+    """What leads out of the folder of the set, or is no file, and so is not read; a statement each."""
 
 
 class Files(Protocol):

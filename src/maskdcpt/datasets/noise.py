@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from maskdcpt.datasets.entry import DataSet
+from maskdcpt.datasets.entry import DataSet, Licence
 from maskdcpt.datasets.layouts import Images
 from maskdcpt.datasets.terms import NOT_STATED
 
@@ -23,8 +23,8 @@ NOISE = (
             "val": Images("val/target[_crops]/{image}", "val/input[_crops]/{image}", "sensor_noise"),
         },
         counts={"train": 320, "val": 1_280},
-        licence=NOT_STATED,
-        homepage="https://www.eecs.yorku.ca/~kamel/sidd/dataset.php",
+        licence=Licence("MIT", commercial=True),
+        homepage="https://abdokamel.github.io/sidd/",
         citation="Abdelhamed, Lin and Brown, A high-quality denoising dataset for smartphone cameras, CVPR 2018",
         traps=(
             "The medium version in sRGB is meant: two pairs of each of 160 scenes; the small one has 160 pairs.",

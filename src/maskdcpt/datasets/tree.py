@@ -20,7 +20,8 @@ def walk_images(folder: Path, start: str = "") -> tuple[list[str], list[str]]:
         start: Where below it to begin; nothing is found where that does not exist.
 
     Returns:
-        Paths below ``folder``, sorted, with ``/`` between their parts; and what leads out of it, a statement each.
+        Paths below ``folder``, sorted, with ``/`` between their parts; and what leads out of it or is no file, a
+        statement each.
 
     Raises:
         OSError: If a folder cannot be read.
@@ -44,7 +45,11 @@ def walk_images(folder: Path, start: str = "") -> tuple[list[str], list[str]]:
                     pending.append(name)
                     seen |= {real} if entry.is_symlink() else set()
             elif os.path.splitext(entry.name)[1].lower() in FORMATS:
-                images.append(name)
+                # A broken link counts as an image that cannot be read; a pipe or a device would never end.
+                if entry.is_file() or not os.path.exists(entry.path):
+                    images.append(name)
+                else:
+                    refused.append(f"{name} is no file")
     return sorted(images), sorted(refused)
 
 

@@ -89,7 +89,7 @@ class SetReport:
     splits: tuple[SplitReport, ...]
     """What of it is there, and what of it was published."""
     refused: tuple[str, ...] = ()
-    """Links that lead out of the folder, which are not read."""
+    """Links that lead out of the folder, and what is no file; neither is read."""
     lone: tuple[str, ...] = ()
     """Clean images without any damaged one."""
     error: str = ""
@@ -161,26 +161,11 @@ def verify(
     Raises:
         UserError: If a name is unknown, its data set is not there, or there is no data set at all.
     """
-    present = find_datasets(root)
+    present = _present(root, names)
     unknown = () if names else _unknown(root)
-    if names:
-        wanted = {find_dataset(name).name for name in names}
-        absent = wanted - {entry.name for entry, _ in present}
-        if absent:
-            first = DATASETS[min(absent)]
-            raise UserError(f"{root / first.folder}: no such folder, so {first.name} is not there to be checked")
-        present = [(entry, folder) for entry, folder in present if entry.name in wanted]
-    if not present:
-        hint = f"; not known: {', '.join(unknown)}" if unknown else ""
-        raise UserError(f"{root}: no folder with the name of a data set here; see maskdcpt data list{hint}")
-    splits: list[_Split] = []
-    errors: dict[str, str] = {}
-    for entry, folder in present:
-        try:
-            splits += [_Split(entry, name, folder, files.survey(folder)) for name, files in entry.splits.items()]
-        except UserError as error:
-            errors[entry.name] = str(error)
-            splits = [split for split in splits if split.entry is not entry]
+    splits, errors = _surveys(present)
+    if not names:
+        present, splits = _without_absent(present, splits, errors)
     tasks = {
         (split.entry.name, split.name): thinned(every, QUICK) if quick else every
         for split in splits
@@ -190,6 +175,44 @@ def verify(
     reports = tuple(_set_report(entry, folder, splits, checked, errors) for entry, folder in present)
     overlaps = () if quick else _overlaps(splits, checked)
     return RootReport(str(root), reports, overlaps, unknown, quick)
+
+
+def _present(root: Path, names: Sequence[str]) -> list[tuple[DataSet, Path]]:
+    present = find_datasets(root)
+    if names:
+        wanted = {find_dataset(name).name for name in names}
+        present = [(entry, folder) for entry, folder in present if entry.name in wanted]
+        absent = wanted - {entry.name for entry, _ in present}
+        if absent:
+            first = DATASETS[min(absent)]
+            raise UserError(f"{root / first.folder}: no such folder, so {first.name} is not there to be checked")
+    if not present:
+        unknown = _unknown(root)
+        hint = f"; not known: {', '.join(unknown)}" if unknown else ""
+        raise UserError(f"{root}: no folder with the name of a data set here; see maskdcpt data list{hint}")
+    return present
+
+
+def _surveys(present: Sequence[tuple[DataSet, Path]]) -> tuple[list[_Split], dict[str, str]]:
+    """What is there of each split; and why that cannot be said of a data set."""
+    splits: list[_Split] = []
+    errors: dict[str, str] = {}
+    for entry, folder in present:
+        try:
+            splits += [_Split(entry, name, folder, files.survey(folder)) for name, files in entry.splits.items()]
+        except UserError as error:
+            errors[entry.name] = str(error)
+    return [split for split in splits if split.entry.name not in errors], errors
+
+
+def _without_absent(
+    present: list[tuple[DataSet, Path]], splits: list[_Split], errors: Mapping[str, str]
+) -> tuple[list[tuple[DataSet, Path]], list[_Split]]:
+    """Leaves out sets of which nothing is there, where others are in the same folder: an archive may hold several."""
+    filled = {split.entry.folder for split in splits if split.survey.members}
+    begun = {split.entry.name for split in splits if split.survey.members or split.survey.missing} | set(errors)
+    kept = {entry.name for entry, _ in present if entry.name in begun or entry.folder not in filled}
+    return [each for each in present if each[0].name in kept], [each for each in splits if each.entry.name in kept]
 
 
 def _unknown(root: Path) -> tuple[str, ...]:

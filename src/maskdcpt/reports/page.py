@@ -78,5 +78,5 @@ def write_page(path: Path, template: str, **values: object) -> Path:
     )
     text = environment.get_template(template).render(**values)
     with atomic_file(path) as temporary:
-        write_bytes(temporary, text.encode())
+        write_bytes(temporary, text.encode(errors="backslashreplace"))  # names of files need not be text
     return path
