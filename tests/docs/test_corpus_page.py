@@ -22,7 +22,7 @@ TOML = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
 @pytest.mark.slow
 def test_every_command_runs_and_the_result_can_be_trained_on(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert len(COMMANDS) == 3
+    assert len(COMMANDS) == 4
     for line in COMMANDS:
         program, *words = shlex.split(line)
         assert program == "maskdcpt"

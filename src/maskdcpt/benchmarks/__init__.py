@@ -1,6 +1,7 @@
-"""What networks, degradations and training cost on a machine, as ratios and rates within one run."""
+"""What networks, degradations, training and data sets cost on a machine, as ratios and rates within one run."""
 
 from maskdcpt.benchmarks.backbones import FULL, QUICK, Plan, bench_backbones
+from maskdcpt.benchmarks.data import FULL_DATA, QUICK_DATA, DataPlan, bench_data
 from maskdcpt.benchmarks.degradations import (
     FULL_DEGRADATIONS,
     QUICK_DEGRADATIONS,
@@ -11,15 +12,19 @@ from maskdcpt.benchmarks.training import FULL_TRAINING, QUICK_TRAINING, Training
 
 __all__ = [
     "FULL",
+    "FULL_DATA",
     "FULL_DEGRADATIONS",
     "FULL_TRAINING",
     "QUICK",
+    "QUICK_DATA",
     "QUICK_DEGRADATIONS",
     "QUICK_TRAINING",
+    "DataPlan",
     "DegradationPlan",
     "Plan",
     "TrainingPlan",
     "bench_backbones",
+    "bench_data",
     "bench_degradations",
     "bench_training",
 ]

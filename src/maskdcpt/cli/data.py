@@ -11,6 +11,7 @@ SUBCOMMANDS = {
     "list": Command("maskdcpt.cli.data_list", "show the public data sets that are known, or all that is known of one"),
     "verify": Command("maskdcpt.cli.data_verify", "check the data sets in a folder: complete, whole, aligned, unique"),
     "build": Command("maskdcpt.cli.data_build", "build a data set of pairs from public ones and clean photos"),
+    "stats": Command("maskdcpt.cli.data_stats", "tell what is in a built data set, and whether it is whole"),
     "export": Command("maskdcpt.cli.data_export", "write a built data set in another format"),
 }
 

@@ -45,7 +45,9 @@ COMMANDS = {
     "restore": Command("maskdcpt.cli.restore", "restore an image or a folder of images"),
     "classify": Command("maskdcpt.cli.classify", "name what has damaged an image or a folder of images"),
     "realism": Command("maskdcpt.cli.realism", "compare synthetic damage with real damaged photos"),
-    "bench": Command("maskdcpt.cli.bench", "measure what networks, degradations and training cost on this machine"),
+    "bench": Command(
+        "maskdcpt.cli.bench", "measure what networks, degradations, training and data sets cost on this machine"
+    ),
 }
 
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-GROUP = 8
-"""Rows of a row group, which is what is read from the disk to get at one row."""
+GROUP = 32
+"""Rows of a row group, which is what most readers read to get at one row; ours does not, and opens fewer faster."""
 
 SPLIT = "train"
 """The one split of a data set that is built."""

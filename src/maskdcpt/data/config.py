@@ -65,6 +65,9 @@ class DataConfig:
     balance: Literal["types", "images"] = "types"
     """With several sources: every type equally often, and within a type each image as often as its source's ``repeat``
     says; or each image as often as that, whatever its type, which is how the paper's concatenation counts."""
+    order: Literal["drawn", "shuffled"] = "drawn"
+    """Each sample drawn by itself; or, with ``balance = "images"`` and whole numbers for ``repeat``, epochs that show
+    every image once, times its source's ``repeat``, in random order."""
     types: tuple[str, ...] = CATALOGUE.names
     """Types of damage or kinds of level, each equally often and each level of one equally often."""
     labels: Literal["single", "multi"] = "single"
@@ -93,6 +96,7 @@ class DataConfig:
         if len(set(levels)) != len(levels):
             raise UserError("data.types: a type and a kind of it cannot both be classes")
         self._check_sources()
+        self._check_order()
 
     def _check_sources(self) -> None:
         for source in self.sources:
@@ -109,6 +113,21 @@ class DataConfig:
         for title, count in Counter(source.title for source in self.sources).items():
             if count > 1:
                 raise UserError(f"data.sources: {count} are called {title!r}; give each a name of its own")
+
+    def _check_order(self) -> None:
+        if self.order == "drawn":
+            return
+        if self.balance != "images":
+            raise UserError(
+                'data.order = "shuffled" shows each image as often as any other, which data.balance = "types" does not '
+                'want; set data.balance to "images"'
+            )
+        for source in self.sources:
+            if source.repeat != int(source.repeat):
+                raise UserError(
+                    f'data.sources, {source.title}: repeat is {source.repeat:g}; with data.order = "shuffled" an image '
+                    "is shown a whole number of times in an epoch"
+                )
 
     @property
     def classes(self) -> tuple[str, ...]:

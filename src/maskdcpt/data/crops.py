@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from maskdcpt.data.config import DataConfig
 from maskdcpt.data.labels import make_label
 from maskdcpt.data.mix import TrainingData
+from maskdcpt.data.order import ShuffledOrder
 from maskdcpt.data.pairs import Pair
 from maskdcpt.degradations import CATALOGUE, apply
 from maskdcpt.errors import UserError
@@ -76,8 +77,9 @@ class DegradedCrops(Dataset[Batch]):
     """Random crops, flipped and turned, with one random degradation each, or that of their pair.
 
     Sample ``index`` is a function of (seed, index): it does not matter which process makes it, when, or what was
-    made before. That is what lets a run continue with the very next sample after any interruption. An image that
-    cannot be read is replaced by another draw of the same type, which is a function of (seed, index) too.
+    made before. That is what lets a run continue with the very next sample after any interruption. With
+    ``order = "shuffled"`` it shows position ``index % N`` of epoch ``index // N``, of N images. An image that cannot
+    be read is replaced by another draw of the same type, which is a function of (seed, index) too.
 
     Args:
         data: Images or pairs.
@@ -89,10 +91,11 @@ class DegradedCrops(Dataset[Batch]):
         self._data = data
         self._config = config
         self._seed = seed
+        self._order = ShuffledOrder(data.epoch, seed) if config.order == "shuffled" else None
 
     def __getitem__(self, index: int) -> Batch:
         rng = np.random.default_rng(derive_seed("sample", self._seed, index))
-        drawn = self._data.draw(rng)
+        drawn = self._data.draw(rng) if self._order is None else self._data.at(self._order[index])
         faults: list[Fault] = []
         while True:
             try:

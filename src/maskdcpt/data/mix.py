@@ -82,6 +82,7 @@ class TrainingData:
             if not shares:
                 raise UserError(f"data.types: {name!r} occurs in no source; leave it out or add a source that has it")
         self._types = config.types
+        self._epoch_ends = np.cumsum([int(source.repeat) * len(source.pairs.labels) for source in self._sources])
         free = all(source.types == every and (source.pairs.labels == ANY).all() for source in self._sources)
         self._image_first = free or config.balance == "images"
 
@@ -99,8 +100,19 @@ class TrainingData:
         if not self._image_first:
             return self._within(int(rng.integers(len(self._types))), rng)
         share, image = _pick(self._all, rng)
-        label = int(self._sources[share.source].pairs.labels[image])
-        return Drawn(share.source, image, None if label == ANY else label)
+        return self._drawn(share.source, image)
+
+    @property
+    def epoch(self) -> int:
+        """How many images all sources together show, each as often as its source's ``repeat`` says."""
+        return int(self._epoch_ends[-1])
+
+    def at(self, place: int) -> Drawn:
+        """The image at a place in an epoch, before it is shuffled: source after source, each ``repeat`` times."""
+        source = int(np.searchsorted(self._epoch_ends, place, side="right"))
+        labels = self._sources[source].pairs.labels
+        image = (place - int(self._epoch_ends[source - 1] if source else 0)) % len(labels)
+        return self._drawn(source, image)
 
     def draw_again(self, drawn: Drawn, rng: Generator) -> Drawn:
         """Draws another image in place of one that cannot be read, so that its type stays as likely as it was."""
@@ -125,6 +137,10 @@ class TrainingData:
         """Name of the source, name of the image in it, and where the source is."""
         source = self._sources[drawn.source]
         return source.name, source.pairs.names[drawn.image], source.place
+
+    def _drawn(self, source: int, image: int) -> Drawn:
+        label = int(self._sources[source].pairs.labels[image])
+        return Drawn(source, image, None if label == ANY else label)
 
     def _within(self, label: int, rng: Generator) -> Drawn:
         share, image = _pick(self._of_type[label], rng)

@@ -55,6 +55,7 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)
 _END_OF_IMAGE = b"\xff\xd9"
 
 _NO_EXIF = "unreadable EXIF dropped"
+_DEEP = "16-bit reduced to 8-bit"
 
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 
@@ -83,6 +84,11 @@ class Picture:
     """What reading has dropped or approximated, a short statement each."""
 
     @property
+    def deep(self) -> bool:
+        """Whether the file's values have more than eight bits, and so may those of ``pixels``."""
+        return _DEEP in self.notes
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """Profile, EXIF and dots per inch, where there are any, as Pillow's ``save`` and ``info`` name them."""
         values = {"icc_profile": self.icc_profile, "exif": self.exif, "dpi": self.dpi}
@@ -103,7 +109,7 @@ def decode(data: bytes) -> Picture:
         warnings.simplefilter("always")
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # at twice that size it is an error
         image = Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS)
-        notes = ["16-bit reduced to 8-bit"] if _is_deep(image) else []
+        notes = [_DEEP] if _is_deep(image) else []
         _load_whole(image, data)
         profile, dropped = _colour_profile(image)
         upright, exif, unreadable = _turn_upright(image)
@@ -211,7 +217,7 @@ def _to_rgb(image: Image.Image) -> Tensor:
     if image.mode in ("P", "PA", "La", "RGBa"):  # these reach RGB only by way of an alpha channel of their own
         image = image.convert("LA" if image.mode == "La" else "RGBA")
     try:
-        rgb = image.convert("RGB")
+        rgb = image if image.mode == "RGB" else image.convert("RGB")
     except ValueError:
         raise UserError(f"colours of kind {image.mode} are not supported; convert the image to RGB") from None
     return to_tensor(rgb)

@@ -37,7 +37,7 @@ def to_tensor(image: Array | Image.Image | Tensor) -> Tensor:
     if isinstance(image, Image.Image):
         if image.mode not in ("RGB", "L"):
             raise UserError(f"a Pillow image has to be of mode RGB or L, not {image.mode}; try image.convert('RGB')")
-        image = np.array(image)
+        image = np.asarray(image)
     if isinstance(image, np.ndarray):
         pixels = _from_array(image)
     elif isinstance(image, Tensor) and image.ndim == 3 and image.shape[0] == 3 and image.is_floating_point():
@@ -48,6 +48,8 @@ def to_tensor(image: Array | Image.Image | Tensor) -> Tensor:
         raise UserError(f"an image is an array, a Pillow image, a tensor or a path, not a {type(image).__name__}")
     if not pixels.numel():
         raise UserError(f"an image needs a pixel or more, not the shape {tuple(image.shape)}")
+    if isinstance(image, np.ndarray) and image.dtype.kind == "u":
+        return pixels  # whose values cannot lie elsewhere
     low, high = (bound.item() for bound in pixels.aminmax())
     if not (low >= 0 and high <= 1):  # false for NaN as well
         raise UserError(f"the values of an image have to be in [0, 1], not from {low:g} to {high:g}")
@@ -82,13 +84,13 @@ def _from_array(array: Array) -> Tensor:
         raise UserError(f"an array has to be (H, W, 3) or (H, W), not {array.shape}")
     if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
         raise UserError(f"an array has to be of uint8, uint16 or floats in [0, 1], not {array.dtype}")
-    values = array.astype(np.float32)
+    # Channels are put one after another before values get four times as large.
+    planes = np.ascontiguousarray(array.transpose(2, 0, 1) if array.ndim == 3 else array)
+    values = planes.astype(np.float32)
     if array.dtype.kind == "u":
         values /= np.iinfo(array.dtype).max
-    pixels = torch.from_numpy(np.ascontiguousarray(values))
-    if array.ndim == 2:
-        return pixels.repeat(3, 1, 1)
-    return pixels.permute(2, 0, 1).contiguous()
+    pixels = torch.from_numpy(values)
+    return pixels.repeat(3, 1, 1) if array.ndim == 2 else pixels
 
 
 def _to_array(pixels: Tensor, dtype: np.dtype[Any], grey: bool) -> Array:

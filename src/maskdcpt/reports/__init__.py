@@ -1,6 +1,7 @@
 """Pages that show what happened: one self-contained HTML file each, readable on a phone, without scripts."""
 
 from maskdcpt.reports.compare import Comparison, compare_runs, steps_text, time_text, write_comparison
+from maskdcpt.reports.corpus import left_out_text, write_stats
 from maskdcpt.reports.curves import run_curves
 from maskdcpt.reports.gallery import write_gallery
 from maskdcpt.reports.page import Picture, Strip, picture, require_new_page, write_page
@@ -16,6 +17,7 @@ __all__ = [
     "RealismReport",
     "Strip",
     "compare_runs",
+    "left_out_text",
     "picture",
     "plot",
     "require_new_page",
@@ -27,5 +29,6 @@ __all__ = [
     "write_page",
     "write_realism",
     "write_run_report",
+    "write_stats",
     "write_verification",
 ]

@@ -33,11 +33,17 @@ class Strip(NamedTuple):
     """From left to right."""
 
 
-def picture(caption: str, image: Tensor) -> Picture:
-    """Puts an image (3, H, W), values clamped to [0, 1], on a page; WebP at a quality that hides no artefact."""
+def picture(caption: str, image: Tensor, quality: int = 92) -> Picture:
+    """Puts an image (3, H, W), values clamped to [0, 1], on a page; WebP at a quality that hides no artefact.
+
+    Args:
+        caption: What it shows.
+        image: The image.
+        quality: Of the file, where many pictures have to be small.
+    """
     pixels = image.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
     data = io.BytesIO()
-    Image.fromarray(pixels).save(data, "WEBP", quality=92)
+    Image.fromarray(pixels).save(data, "WEBP", quality=quality)
     return Picture(caption, data_uri("image/webp", data.getvalue()))
 
 
