@@ -126,11 +126,13 @@ def test_a_broken_source_is_one_line_from_a_worker_too(config, tmp_path):
 
 
 def test_closing_ends_the_workers(config):
+    before = set(active_children())
     stream = training_batches(training_data(config), replace(config, workers=1), batches=NUMBERS * 20, seed=0)
     next(stream)
-    assert len(active_children()) == 1
+    (worker,) = set(active_children()) - before
     stream.close()
-    assert not active_children()
+    assert worker.exitcode == 0
+    assert worker not in active_children()
 
 
 def test_an_error_of_the_program_is_not_taken_for_a_dead_worker(config, monkeypatch):
