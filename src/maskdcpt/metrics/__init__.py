@@ -1,5 +1,21 @@
-"""How close a restored image is to its reference."""
+"""How good a restored image is: beside its reference, alone, or among others."""
 
+from maskdcpt.metrics.extras import download
 from maskdcpt.metrics.fidelity import nrmse, psnr, ssim
+from maskdcpt.metrics.piqe import piqe
+from maskdcpt.metrics.sets import SET_METRICS, SetMetric, fid, frechet_distance
+from maskdcpt.metrics.table import METRICS, Metric
 
-__all__ = ["nrmse", "psnr", "ssim"]
+__all__ = [
+    "METRICS",
+    "SET_METRICS",
+    "Metric",
+    "SetMetric",
+    "download",
+    "fid",
+    "frechet_distance",
+    "nrmse",
+    "piqe",
+    "psnr",
+    "ssim",
+]

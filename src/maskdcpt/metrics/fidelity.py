@@ -2,17 +2,24 @@
 
 All take a restored image and its reference, (3, H, W) or a batch (N, 3, H, W), in [0, 1], and give one value an
 image: a float64 tensor () or (N,). All raise ``UserError`` if the two do not have the same shape, are not floats or
-hold values that are not numbers.
+hold values that are not numbers. And all take the same options, for the other ways in which papers report them:
+
+``bits``
+    Round both to so many bits a channel first, as saved files are, clipped to [0, 1]. None compares as they are.
+``luma``
+    Compare luma by ITU-R BT.601, from 16/255 to 235/255, instead of colours. The data range stays 1.
+``border``
+    Pixels to leave out at each side.
 """
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor
 
 from maskdcpt.errors import UserError
+from maskdcpt.metrics.inputs import check_pair, prepare
+from maskdcpt.metrics.windows import gaussian_means
 
 WINDOW = 11
 """Side of the SSIM window in pixels."""
@@ -22,12 +29,17 @@ _C1 = 0.01**2
 _C2 = 0.03**2
 
 
-def psnr(restored: Tensor, reference: Tensor) -> Tensor:
+def psnr(
+    restored: Tensor, reference: Tensor, *, bits: int | None = None, luma: bool = False, border: int = 0
+) -> Tensor:
     """Peak signal-to-noise ratio in dB: ``-10 log10`` of the mean squared error over all pixels and channels.
 
     Args:
         restored: The image to judge.
         reference: What it should be.
+        bits: Bits a channel to round to first.
+        luma: Whether to compare luma.
+        border: Pixels to leave out at each side.
 
     Returns:
         Decibels, higher is better; infinity for identical images.
@@ -35,11 +47,13 @@ def psnr(restored: Tensor, reference: Tensor) -> Tensor:
     Raises:
         UserError: If the images cannot be compared.
     """
-    x, y = _doubles(restored, reference)
+    x, y = _prepared(restored, reference, bits, luma, border)
     return -10 * _squared_error(x, y).log10()
 
 
-def nrmse(restored: Tensor, reference: Tensor) -> Tensor:
+def nrmse(
+    restored: Tensor, reference: Tensor, *, bits: int | None = None, luma: bool = False, border: int = 0
+) -> Tensor:
     """Root mean squared error as a share of the range of values of the restored image.
 
     The published protocols of MaskDCPT (arXiv 2510.13282) divide by the range of the restored image, not of the
@@ -48,6 +62,9 @@ def nrmse(restored: Tensor, reference: Tensor) -> Tensor:
     Args:
         restored: The image to judge.
         reference: What it should be.
+        bits: Bits a channel to round to first.
+        luma: Whether to compare luma.
+        border: Pixels to leave out at each side.
 
     Returns:
         A ratio, lower is better; 0 for identical images, infinity for a flat restored image that differs.
@@ -55,13 +72,15 @@ def nrmse(restored: Tensor, reference: Tensor) -> Tensor:
     Raises:
         UserError: If the images cannot be compared.
     """
-    x, y = _doubles(restored, reference)
+    x, y = _prepared(restored, reference, bits, luma, border)
     error = _squared_error(x, y).sqrt()
     extent = x.amax((-3, -2, -1)) - x.amin((-3, -2, -1))
     return torch.where(error == 0, error, error / extent)
 
 
-def ssim(restored: Tensor, reference: Tensor) -> Tensor:
+def ssim(
+    restored: Tensor, reference: Tensor, *, bits: int | None = None, luma: bool = False, border: int = 0
+) -> Tensor:
     """Structural similarity.
 
     Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", IEEE Transactions on
@@ -69,8 +88,11 @@ def ssim(restored: Tensor, reference: Tensor) -> Tensor:
     K1 = 0.01, K2 = 0.03. The mean is over the positions where the window lies inside the image, then over channels.
 
     Args:
-        restored: The image to judge, 11 pixels or more a side.
+        restored: The image to judge; without its border 11 pixels or more a side.
         reference: What it should be.
+        bits: Bits a channel to round to first.
+        luma: Whether to compare luma.
+        border: Pixels to leave out at each side.
 
     Returns:
         A similarity of at most 1, which identical images have; higher is better.
@@ -78,10 +100,10 @@ def ssim(restored: Tensor, reference: Tensor) -> Tensor:
     Raises:
         UserError: If the images cannot be compared, or the window does not fit into them.
     """
-    x, y = _doubles(restored, reference)
+    x, y = _prepared(restored, reference, bits, luma, border)
     if min(x.shape[-2:]) < WINDOW:
         raise UserError(f"SSIM needs images of {WINDOW} pixels or more a side, not {x.shape[-1]} x {x.shape[-2]}")
-    mean_x, mean_y, xx, yy, xy = _local_means(torch.stack((x, y, x * x, y * y, x * y)))
+    mean_x, mean_y, xx, yy, xy = gaussian_means(torch.stack((x, y, x * x, y * y, x * y)), WINDOW, SIGMA)
     covariance = xy - mean_x * mean_y
     variances = xx - mean_x**2 + yy - mean_y**2
     luminance = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
@@ -90,34 +112,10 @@ def ssim(restored: Tensor, reference: Tensor) -> Tensor:
     return similarity.mean((-3, -2, -1))
 
 
-def _doubles(restored: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    if restored.shape != reference.shape:
-        raise UserError(
-            f"a restored image {tuple(restored.shape)} and a reference {tuple(reference.shape)} cannot be compared"
-        )
-    if restored.ndim not in (3, 4) or restored.shape[-3] != 3 or not restored.numel():
-        raise UserError(f"metrics take RGB images (3, H, W) or (N, 3, H, W), not {tuple(restored.shape)}")
-    for title, image in (("restored image", restored), ("reference", reference)):
-        if not image.is_floating_point():
-            raise UserError(f"the {title} has to hold floats in [0, 1], not {image.dtype}")
-        if not image.isfinite().all():
-            raise UserError(f"the {title} holds values that are not finite numbers")
-    return restored.double(), reference.double()
+def _prepared(restored: Tensor, reference: Tensor, bits: int | None, luma: bool, border: int) -> tuple[Tensor, Tensor]:
+    x, y = check_pair(restored, reference)
+    return prepare(x, bits=bits, luma=luma, border=border), prepare(y, bits=bits, luma=luma, border=border)
 
 
 def _squared_error(x: Tensor, y: Tensor) -> Tensor:
     return (x - y).square().mean((-3, -2, -1))
-
-
-def _local_means(x: Tensor) -> Tensor:
-    """Weighted means (..., H - 10, W - 10) under the window at every place where it lies inside (..., H, W)."""
-    weights = [math.exp(-0.5 * ((index - WINDOW // 2) / SIGMA) ** 2) for index in range(WINDOW)]
-    total = math.fsum(weights)
-    # The Gaussian is separable. Adding shifted images is several times quicker than a convolution in float64.
-    for axis in (-2, -1):
-        places = x.shape[axis] - WINDOW + 1
-        sums = torch.zeros_like(x.narrow(axis, 0, places))
-        for index, weight in enumerate(weights):
-            sums.add_(x.narrow(axis, index, places), alpha=weight / total)
-        x = sums
-    return x
