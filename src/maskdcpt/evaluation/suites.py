@@ -62,10 +62,10 @@ def _sots() -> Iterable[TestSet]:
 
 
 def _mosaic() -> Iterable[TestSet]:
-    yield from _made("demosaicing", ("urban100",), "mosaic", Plain("mosaic", Mosaic("rggb", "edge_aware")))
+    yield from _made("demosaic", ("urban100",), "mosaic", Plain("mosaic", Mosaic("rggb", "edge_aware")))
     yield TestSet(
         name="urban100 mosaic @ swapped",
-        task="demosaicing",
+        task="demosaic",
         source=Split("urban100"),
         damages=(SwappedMosaic(),),
         variant=PUBLISHED,

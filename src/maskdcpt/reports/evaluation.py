@@ -58,6 +58,8 @@ class Gap(NamedTuple):
     """Whether the arm is better than the first; None where the interval does not tell."""
     statement: str
     """What the interval says."""
+    images: int
+    """How many images it is of."""
 
 
 def write_evaluation(
@@ -157,18 +159,19 @@ def _gaps(results: Results, metrics: Sequence[Metric]) -> Iterator[tuple[Metric,
 
 
 def _gap(difference: Any, metric: Metric) -> Gap:
-    mean, low, high, _ = difference.estimate
+    mean, low, high, images = difference.estimate
     digits = _digits(metric)
     text = f"{mean:+.{digits}f}"
     if low is not None and high is not None:
         text += f" [{low:+.{digits}f}, {high:+.{digits}f}]"
     better = (mean > 0) == metric.higher_is_better if difference.estimate.excludes_zero else None
-    return Gap(text, better, difference.statement)
+    return Gap(text, better, difference.statement, images)
 
 
 def _beside(table: PublishedTable, results: Results) -> Beside:
     names = [name for name in table.metrics if name in METRICS][:2] or table.metrics[:2]
-    columns = table.columns
+    known = {line.name for line in results.lines if line.kind == table.kind}
+    columns = sorted(table.columns, key=lambda column: column not in known)  # what was measured comes first
     measured = list(_measured_rows(table, results, names, columns))
     published = [
         Row(method, "published", [_numbers(found.get(column), table.metrics, names) for column in columns])
