@@ -146,3 +146,17 @@ def test_rows_are_read_back_and_are_the_same_bytes(tmp_path):
     assert read_measurements(tmp_path / "one") == measured
     for name in ("rows.csv", "rows.parquet"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_tasks_of_types_that_a_network_does_not_know_are_averaged_apart():
+    measured = [
+        Measurement("p v1", "g", kind, kind, "canonical", image, kind, "1", arm, named, "psnr", value)
+        for kind, base in (("haze", 10.0), ("snow", 20.0), ("jpeg", 40.0))
+        for arm, named, gain in (("input", "", 0), ("net", "haze", 1))
+        for image, value in (("a", base + gain), ("b", base + gain + 2))
+    ]
+    results = summarise_rows(measured, {}, {"net": ["haze"]})
+    assert line(results, "group", "types unknown to net").values["net"]["psnr"].mean == 32
+    assert not [
+        each for each in summarise_rows(measured, {}, {"net": ["haze", "snow", "jpeg"]}).lines if "unknown" in each.name
+    ]

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from maskdcpt.errors import UserError, nearest
-
 
 @dataclass(frozen=True)
 class Baseline:
@@ -21,10 +19,3 @@ class Baseline:
 
 
 BASELINES: Mapping[str, Baseline] = {"identity": Baseline("identity", "Identity", "", lambda pixels: pixels)}
-
-
-def find_baseline(name: str) -> Baseline:
-    """The method of a name."""
-    if name not in BASELINES:
-        raise UserError(f"no baseline is called {name!r}{nearest(name, BASELINES)}")
-    return BASELINES[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -16,15 +16,14 @@ from maskdcpt.environment import environment
 from maskdcpt.errors import UserError, nearest
 from maskdcpt.evaluation import PROTOCOLS, Protocol, find_protocol
 from maskdcpt.evaluation.arms import make_arms
-from maskdcpt.evaluation.efficiency import measure_efficiency
+from maskdcpt.evaluation.efficiency import Efficiency, measure_efficiency
 from maskdcpt.evaluation.engine import PAGE, SUMMARY, Plan, clear, measure
 from maskdcpt.evaluation.locate import Located, locate
 from maskdcpt.evaluation.merge import merge_results
-from maskdcpt.evaluation.results import write_measurements
-from maskdcpt.evaluation.summary import as_plain, summarise_rows
+from maskdcpt.evaluation.results import Measurement, write_measurements
+from maskdcpt.evaluation.summary import Results, as_plain, summarise_rows
 from maskdcpt.files import write_json
 from maskdcpt.metrics import METRICS, Metric
-from maskdcpt.reports import write_evaluation
 
 PRESETS = {"smoke": (192, 2), "full": (0, 0)}
 """Side of the middle part that is measured, and images of each set; 0 for all."""
@@ -111,11 +110,24 @@ def _measure(options: Options) -> Iterator[str]:
         "efficiency": [cost.as_dict() for cost in costs],
         "environment": environment(),
     }
-    write_evaluation(options.out / PAGE, record, results, rows, costs, plan)
+    _write_page(options, record, results, rows, costs, plan)
     write_json(options.out / SUMMARY, record)
     yield from table(results, metrics)
     yield from (f"left out: {problem}" for problem in located.problems)
     yield from _about(options, plan)
+
+
+def _write_page(
+    options: Options,
+    record: dict[str, Any],
+    results: Results,
+    rows: list[Measurement],
+    costs: list[Efficiency],
+    plan: Plan | None,
+) -> None:
+    from maskdcpt.reports import write_evaluation  # takes seconds to import, and only pages need it
+
+    write_evaluation(options.out / PAGE, record, results, rows, costs, plan)
 
 
 def _about(options: Options, plan: Plan) -> Iterator[str]:
@@ -149,7 +161,7 @@ def _compare(options: Options) -> Iterator[str]:
         "environment": environment(),
     }
     write_measurements(options.out, rows)
-    write_evaluation(options.out / PAGE, record, results, rows, [], None)
+    _write_page(options, record, results, rows, [], None)
     write_json(options.out / SUMMARY, record)
     yield from table(results, [METRICS[name] for name in results.metrics])
     yield f"report: {options.out / PAGE}"

@@ -12,13 +12,16 @@ from torch import Tensor, nn
 
 from maskdcpt.backbones.hub import locate_weights
 from maskdcpt.backbones.weights import WEIGHTS
-from maskdcpt.baselines import Baseline, find_baseline
-from maskdcpt.errors import UserError, naming
+from maskdcpt.baselines import BASELINES, Baseline
+from maskdcpt.errors import UserError, nearest
 from maskdcpt.evaluation.evaluate import INPUT
 from maskdcpt.evaluation.locate import LocatedSet
 from maskdcpt.files import unique_names
 from maskdcpt.images import FORMATS, read_image
 from maskdcpt.inference import Restorer
+
+ALL = "all"
+"""Stands for all baselines."""
 
 
 class Question(NamedTuple):
@@ -173,7 +176,7 @@ class BaselineArm:
 
     def restore(self, question: Question) -> Answer:
         """Restores."""
-        return Answer(self.baseline.restore(question.degraded).clamp(0, 1))
+        return Answer(self.baseline.restore(question.degraded))
 
     def describe(self) -> dict[str, Any]:
         """What it is."""
@@ -188,7 +191,7 @@ def make_arms(
     Args:
         weights: Paths or names on the Hub, with ``NAME=`` in front where they are to be called something else.
         restored: ``NAME=DIR`` each.
-        baselines: Names.
+        baselines: Names, or ``all`` alone.
         device: Where networks run.
 
     Raises:
@@ -206,9 +209,10 @@ def make_arms(
         if not folder.is_dir():
             raise UserError(f"{folder}: no folder of restored images; --restored takes NAME=DIR")
         arms.append(FolderArm(name or folder.resolve().name, folder))
-    for name in baselines:
-        with naming("--baselines"):
-            arms.append(BaselineArm(find_baseline(name)))
+    for name in BASELINES if tuple(baselines) == (ALL,) else baselines:
+        if name not in BASELINES:
+            raise UserError(f"no baseline is called {name!r}{nearest(name, (*BASELINES, ALL))}")
+        arms.append(BaselineArm(BASELINES[name]))
     names = [arm.name for arm in arms]
     for name in names:
         if names.count(name) > 1:

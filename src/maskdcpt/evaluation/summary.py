@@ -120,7 +120,8 @@ def summarise_rows(
     tables = [_table(name, found, arms, metrics, replaces) for name, found in _by_set(rows).items()]
     lines: list[Line] = []
     differences: list[Difference] = []
-    for kind, name, variant, parts in _parts(tables):
+    unknown = {f"types unknown to {arm}": unseen_tasks(rows, known) for arm, known in classes.items()}
+    for kind, name, variant, parts in _parts(tables, unknown):
         means = _mean([part.means for part in parts])
         resampled = _mean([part.resampled for part in parts])
         images = sum(_sources(parts).values())
@@ -163,7 +164,9 @@ def _table(
     )
 
 
-def _parts(tables: Sequence[_Table]) -> Iterable[tuple[str, str, str, list[_Table]]]:
+def _parts(
+    tables: Sequence[_Table], unknown: Mapping[str, Sequence[str]]
+) -> Iterable[tuple[str, str, str, list[_Table]]]:
     for table in tables:
         yield SET, table.name, table.variant, [table]
     variants = [CANONICAL, PUBLISHED] if any(table.variant == PUBLISHED for table in tables) else [CANONICAL]
@@ -179,6 +182,10 @@ def _parts(tables: Sequence[_Table]) -> Iterable[tuple[str, str, str, list[_Tabl
         groups = list(dict.fromkeys(group for group, _ in tasks))
         for group in groups if len(groups) > 1 else ():
             yield GROUP, group, variant, [merged for (own, _), merged in tasks.items() if own == group]
+        for title, names in unknown.items() if variant == CANONICAL else ():
+            unseen = [merged for (_, task), merged in tasks.items() if task in names]
+            if 0 < len(unseen) < len(tasks):
+                yield GROUP, title, variant, unseen
         if len(tasks) > 1:
             yield MEAN, "mean", variant, list(tasks.values())
 
