@@ -57,7 +57,7 @@ def test_means_count_images_then_sets_then_tasks():
         ("group", "other"): 60,
         ("mean", "mean"): 41.25,
     }
-    assert line(results, "set", "b").values["input"]["psnr"].low is None  # one image tells no interval
+    assert line(results, "set", "b").values["input"]["psnr"].low is None  # too few
 
 
 def test_levels_of_one_image_are_no_more_images():

@@ -25,7 +25,7 @@ from maskdcpt.evaluation.summary import Results, as_plain, summarise_rows
 from maskdcpt.files import write_json
 from maskdcpt.metrics import METRICS, Metric
 
-PRESETS = {"smoke": (192, 2), "full": (0, 0)}
+PRESETS = {"smoke": (160, 5), "full": (0, 0)}
 """Side of the middle part that is measured, and images of each set; 0 for all."""
 
 
@@ -49,7 +49,7 @@ class Options:
     protocol: str = "synthetic-5d"
     """Name of the protocol."""
     preset: Literal["smoke", "full"] = "full"
-    """smoke takes the middle 192 x 192 pixels of the first two images of each set; full is the protocol."""
+    """smoke takes the middle 160 x 160 pixels of the first five images of each set; full is the protocol."""
     images: int | None = None
     """Takes the first images of each set alone, so many; the numbers are not those of the protocol then."""
     metrics: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = ()

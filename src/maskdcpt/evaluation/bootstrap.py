@@ -17,6 +17,9 @@ RESAMPLES = 2000
 LEVEL = 0.95
 """Share of these draws that an interval holds."""
 
+FEWEST = 5
+"""Images that each test set needs for an interval: of fewer, draws with replacement tell next to nothing."""
+
 _PART = 100
 
 Numbers = NDArray[np.float64]
@@ -28,7 +31,7 @@ class Estimate(NamedTuple):
     mean: float
     """The mean."""
     low: float | None
-    """Where the interval begins; None where it cannot be told, as of a single image or of infinite values."""
+    """Where the interval begins; None where it cannot be told, as of few images or of infinite values."""
     high: float | None
     """Where it ends."""
     images: int
@@ -70,9 +73,16 @@ def resampled_means(values: Numbers, keys: Sequence[str]) -> Numbers:
     return means
 
 
-def estimate(mean: float, resampled: Numbers, images: int) -> Estimate:
-    """A mean with the interval of percentiles of its resampled values (``RESAMPLES``,)."""
-    if images < 2 or not np.isfinite(resampled).all():
+def estimate(mean: float, resampled: Numbers, images: int, fewest: int | None = None) -> Estimate:
+    """A mean with the interval of percentiles of its resampled values.
+
+    Args:
+        mean: The mean.
+        resampled: (``RESAMPLES``,).
+        images: Of how many images.
+        fewest: How many images the smallest of its sets has, where it is of several.
+    """
+    if (images if fewest is None else fewest) < FEWEST or not np.isfinite(resampled).all():
         return Estimate(mean, None, None, images)
     low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(mean, float(low), float(high), images)

@@ -52,7 +52,7 @@ class Difference(NamedTuple):
         """What the interval says."""
         excludes = self.estimate.excludes_zero
         if excludes is None:
-            return "too few images to tell"
+            return f"{self.estimate.images} images are too few to tell"
         images = f"{self.estimate.images} images"
         return f"interval excludes 0, {images}" if excludes else f"interval includes 0, {images}"
 
@@ -124,9 +124,9 @@ def summarise_rows(
     for kind, name, variant, parts in _parts(tables, unknown):
         means = _mean([part.means for part in parts])
         resampled = _mean([part.resampled for part in parts])
-        images = sum(_sources(parts).values())
-        lines.append(Line(kind, name, variant, _values(arms, metrics, means, resampled, images)))
-        differences += _differences(lines[-1], arms, metrics, reference, means, resampled, images)
+        counts = tuple(_sources(parts).values())
+        lines.append(Line(kind, name, variant, _values(arms, metrics, means, resampled, counts)))
+        differences += _differences(lines[-1], arms, metrics, reference, means, resampled, counts)
     named = {arm: _named([row for row in rows if row.arm == arm], known) for arm, known in classes.items() if known}
     return Results(reference, arms, metrics, lines, differences, named)
 
@@ -213,7 +213,7 @@ def _mean(parts: Sequence[Numbers]) -> Numbers:
 
 
 def _values(
-    arms: Sequence[str], metrics: Sequence[str], means: Numbers, resampled: Numbers, images: int
+    arms: Sequence[str], metrics: Sequence[str], means: Numbers, resampled: Numbers, counts: Sequence[int]
 ) -> dict[str, dict[str, Estimate]]:
     values: dict[str, dict[str, Estimate]] = {}
     for place, arm in enumerate(arms):
@@ -221,7 +221,7 @@ def _values(
         for number, metric in enumerate(metrics):
             column = place * len(metrics) + number
             if not np.isnan(means[column]):
-                values[arm][metric] = estimate(float(means[column]), resampled[:, column], images)
+                values[arm][metric] = estimate(float(means[column]), resampled[:, column], sum(counts), min(counts))
     return values
 
 
@@ -232,7 +232,7 @@ def _differences(
     reference: str,
     means: Numbers,
     resampled: Numbers,
-    images: int,
+    counts: Sequence[int],
 ) -> Iterable[Difference]:
     base = arms.index(reference) * len(metrics)
     for place, arm in enumerate(arms):
@@ -243,7 +243,7 @@ def _differences(
             with np.errstate(invalid="ignore"):  # infinity less infinity
                 mean = float(means[column] - means[base + number])
                 spread = resampled[:, column] - resampled[:, base + number]
-            yield Difference(*line[:3], metric, arm, estimate(mean, spread, images))
+            yield Difference(*line[:3], metric, arm, estimate(mean, spread, sum(counts), min(counts)))
 
 
 def _named(rows: Sequence[Measurement], known: Sequence[str]) -> Named:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from maskdcpt.evaluation import find_protocol
-from maskdcpt.evaluation.bootstrap import LEVEL, RESAMPLES, Estimate
+from maskdcpt.evaluation.bootstrap import FEWEST, LEVEL, RESAMPLES, Estimate
 from maskdcpt.evaluation.efficiency import SIDE, Efficiency
 from maskdcpt.evaluation.engine import Plan
 from maskdcpt.evaluation.evaluate import INPUT
@@ -97,7 +97,7 @@ def write_evaluation(
         results=results,
         metrics=metrics,
         leading=leading,
-        images=len({(row.set, row.image) for row in rows}),
+        images=next(iter(lines[-1].values[results.arms[0]].values())).images,
         beside=[_beside(table, results) for table in published_tables(protocol.name)],
         lines=lines,
         sets=[line for line in results.lines if line.kind == SET],
@@ -114,6 +114,7 @@ def write_evaluation(
         costs=costs,
         side=SIDE,
         resamples=RESAMPLES,
+        fewest=FEWEST,
         level=LEVEL,
         published=PUBLISHED,
         canonical=CANONICAL,

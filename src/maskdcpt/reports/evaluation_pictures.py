@@ -84,7 +84,7 @@ def bars(results: Results, metric: Metric) -> Picture | None:
             axes.barh(heights, means, width * 0.92, color=colour, label=arm)
             axes.errorbar(means, heights, xerr=bounds, fmt="none", ecolor="#1d2430", elinewidth=0.8)
         axes.set_yticks(range(len(lines)), [line.name for line in lines])
-        axes.invert_yaxis()
+        axes.set_ylim(len(lines) - 0.5, -0.5)
         axes.set_xlabel(f"{metric.title}{f' in {metric.unit}' if metric.unit else ''}")
         axes.grid(alpha=0.25, axis="x")
         axes.spines[["top", "right"]].set_visible(False)
