@@ -95,7 +95,7 @@ def _import(name: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        what = "" if error.name == package else f", which needs {error.name}"
+        what = "" if error.name in (package, module) else f", which needs {error.name}"
         raise UserError(f"{name} needs the package {package}{what}: {install}") from error
     except (
         Exception

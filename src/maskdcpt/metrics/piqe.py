@@ -90,18 +90,21 @@ def _normalise(luma: Tensor) -> Tensor:
         padded = padded.index_select(axis, places)
     mean, square = gaussian_means(torch.stack((padded, padded * padded)), _WINDOW, _SIGMA)
     deviation = (square - mean * mean).clamp(min=0).sqrt()
-    return (luma - mean) / (deviation + 1)
+    normalised: Tensor = (luma - mean) / (deviation + 1)
+    return normalised
 
 
 def _blocks(x: Tensor) -> Tensor:
     """Cuts (..., H, W) into blocks (..., blocks, 16, 16)."""
-    return x.unfold(-2, BLOCK, BLOCK).unfold(-2, BLOCK, BLOCK).flatten(-4, -3)
+    cut: Tensor = x.unfold(-2, BLOCK, BLOCK).unfold(-2, BLOCK, BLOCK)
+    return cut.flatten(-4, -3)
 
 
 def _flat_edge(blocks: Tensor) -> Tensor:
     """Whether a piece of an edge of each block is flat."""
     edges = torch.stack((blocks[..., 0, :], blocks[..., -1, :], blocks[..., 0], blocks[..., -1]), -2)
-    return (edges.unfold(-1, SEGMENT, 1).std(-1) < FLAT).flatten(-2).any(-1)
+    flat: Tensor = edges.unfold(-1, SEGMENT, 1).std(-1) < FLAT
+    return flat.flatten(-2).any(-1)
 
 
 def _noisy(blocks: Tensor, variance: Tensor, variant: str) -> Tensor:
