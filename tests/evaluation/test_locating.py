@@ -105,3 +105,66 @@ def test_where_data_is_needed(tmp_path):
         locate(PROTOCOLS["5d"], None)
     with pytest.raises(UserError, match="no such folder"):
         locate(PROTOCOLS["5d"], tmp_path / "nowhere")
+
+
+TWELVE = """
+cbsd68/1 kodak24/1 mcmaster/1 urban100/1
+sidd/val/target/1 sidd/val/input/1
+gopro/test/G/sharp/1 gopro/test/G/blur/1
+reds/val/val_sharp/000/1 reds/val/val_blur/000/1
+hide/GT/1 hide/test/test-close-ups/1
+dpdd/test_c/target/1 dpdd/test_c/source/2
+realdof/target/1 realdof/source/1
+sots/outdoor/gt/1 sots/outdoor/hazy/1_0.8_0.1
+rain100l/target/1 rain100l/input/1 rain100h/target/1 rain100h/input/1 test100/target/1 test100/input/1
+test1200/target/1 test1200/input/1 test2800/target/1 test2800/input/1 synrain-13k/test/target/1 synrain-13k/test/input/1
+realrain-1k/RealRain-1k-L/test/target/1 realrain-1k/RealRain-1k-L/test/input/1
+realrain-1k/RealRain-1k-H/test/target/1 realrain-1k/RealRain-1k-H/test/input/1
+snow100k/test/Snow100K-S/gt/1 snow100k/test/Snow100K-S/synthetic/1
+snow100k/test/Snow100K-M/gt/1 snow100k/test/Snow100K-M/synthetic/1
+snow100k/test/Snow100K-L/gt/1 snow100k/test/Snow100K-L/synthetic/1
+csd/Test/Gt/1 csd/Test/Snow/1
+lol-v1/eval15/high/1 lol-v1/eval15/low/1
+lol-v2/Synthetic/Test/Normal/1 lol-v2/Synthetic/Test/Low/1
+lol-v2/Real_captured/Test/Normal/normal1 lol-v2/Real_captured/Test/Low/low1
+lsrw/Eval/Huawei/high/1 lsrw/Eval/Huawei/low/1 lsrw/Eval/Nikon/high/1 lsrw/Eval/Nikon/low/1
+raw-moire/testset/gt_RGB/1_gt raw-moire/testset/moire_RGB/1_m
+raindrop/test_a/gt/1_clean raindrop/test_a/data/1_rain raindrop/test_b/gt/1_clean raindrop/test_b/data/1_rain
+rainds/RainDS_syn/test/gt/norain-1 rainds/RainDS_syn/test/raindrop/rd-1 rainds/RainDS_syn/test/rainstreak/rain-1
+rainds/RainDS_real/test_set/gt/1 rainds/RainDS_real/test_set/raindrop/1 rainds/RainDS_real/test_set/rainstreak/1
+udc/UDC_val_test/Poled/HQ/1 udc/UDC_val_test/Poled/LQ/1 udc/UDC_val_test/Toled/HQ/1 udc/UDC_val_test/Toled/LQ/1
+realblur/RealBlur-J_ECC_IMCORR_centroid_itensity_ref/s/gt/gt_1
+realblur/RealBlur-J_ECC_IMCORR_centroid_itensity_ref/s/blur/blur_1
+realblur/RealBlur-R_BM3D_ECC_IMCORR_centroid_itensity_ref/s/gt/gt_1
+realblur/RealBlur-R_BM3D_ECC_IMCORR_centroid_itensity_ref/s/blur/blur_1
+rsblur/RSBlur/s/1/gt/gt_sharp rsblur/RSBlur/s/1/real_blur/real_blur
+"""
+"""Every set of the twelve tasks in its layout, with one image each."""
+
+
+def make_twelve(root):
+    for name in TWELVE.split():
+        path = root / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_image(procedural_image(0, (16, 16)), path)
+    for letter, middle in (("J", ""), ("R", "BM3D_")):
+        place = f"RealBlur-{letter}_{middle}ECC_IMCORR_centroid_itensity_ref/s"
+        (root / "realblur" / f"RealBlur_{letter}_test_list.txt").write_text(
+            f"{place}/gt/gt_1.png {place}/blur/blur_1.png\n"
+        )
+    lines = "RSBlur/s/1/gt/gt_sharp.png RSBlur/s/1/real_blur/real_blur.png\n"
+    (root / "rsblur" / "RSBlur_real_test.txt").write_text(lines)
+    return root
+
+
+def test_all_52_sets_of_the_twelve_tasks_are_found_in_their_layouts(tmp_path):
+    located = locate(PROTOCOLS["12d"], make_twelve(tmp_path))
+    assert [each.name for each in located.sets] == [each.name for each in PROTOCOLS["12d"].sets]
+    assert {each.name: len(each.items) for each in located.sets if len(each.items) != 1} == {}
+    for each in located.sets:
+        (item,) = each.items
+        assert item.clean is not None
+        assert (item.degraded is None) == bool(each.spec.damages), each.name
+    by_name = {each.name: each.items[0] for each in located.sets}
+    assert by_name["rainds-syn"].type == by_name["rainds-real"].type == "raindrop"
+    assert "Huawei" in str(by_name["lsrw-huawei"].degraded)

@@ -21,7 +21,10 @@ from maskdcpt.images import FORMATS, read_image
 from maskdcpt.inference import Restorer
 
 ALL = "all"
-"""Stands for all baselines."""
+"""Stands for all baselines that do something."""
+
+IDENTITY = "identity"
+"""The baseline that does nothing, as the input that is always measured."""
 
 
 class Question(NamedTuple):
@@ -209,7 +212,8 @@ def make_arms(
         if not folder.is_dir():
             raise UserError(f"{folder}: no folder of restored images; --restored takes NAME=DIR")
         arms.append(FolderArm(name or folder.resolve().name, folder))
-    for name in BASELINES if tuple(baselines) == (ALL,) else baselines:
+    wanted = [name for name in BASELINES if name != IDENTITY] if tuple(baselines) == (ALL,) else baselines
+    for name in wanted:
         if name not in BASELINES:
             raise UserError(f"no baseline is called {name!r}{nearest(name, (*BASELINES, ALL))}")
         arms.append(BaselineArm(BASELINES[name]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -148,8 +148,13 @@ def plan_cases(plan: Plan) -> Iterator[Case]:
                 yield Case(located, item, number, damage)
 
 
-def show(plan: Plan, case: Case) -> Shown:
+def show(plan: Plan, case: Case, arms: Collection[str] | None = None) -> Shown:
     """Makes the images of a case anew.
+
+    Args:
+        plan: What is measured.
+        case: Which case.
+        arms: Names of the arms that restore; None for all.
 
     Raises:
         UserError: If one cannot be read or restored.
@@ -162,7 +167,8 @@ def show(plan: Plan, case: Case) -> Shown:
     assert degraded is not None
     level = None if case.damage is None else case.level
     question = question_of(case.located, case.item.key, level, case.number, degraded)
-    return Shown(clean, degraded, {arm.name: arm.restore(question) for arm in plan.arms})
+    chosen = [arm for arm in plan.arms if arms is None or arm.name in arms]
+    return Shown(clean, degraded, {arm.name: arm.restore(question) for arm in chosen})
 
 
 def measure(plan: Plan, out: Path, *, save_images: bool = False, progress: bool = True) -> list[Measurement]:

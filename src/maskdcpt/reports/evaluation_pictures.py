@@ -134,12 +134,12 @@ def _choose(plan: Plan, rows: Sequence[Measurement], arm: str, metric: Metric) -
 
 def _strip(plan: Plan, chosen: Chosen, arm: str, metric: Metric) -> Strip:
     case = chosen.case
-    shown = show(plan, case)
+    arms = [each.name for each in plan.arms if each.name != INPUT][:ARMS]
+    shown = show(plan, case, {arm, *arms})
     restored = shown.answers[arm].restored
     other = shown.clean if shown.clean is not None else shown.degraded
     error = (restored - other).abs().mean(0)
     part = _worst_part(error)
-    arms = [name for name in shown.answers if name != INPUT][:ARMS]
     pictures = [picture("whole input", _thumbnail(shown.degraded))]
     pictures += [picture("input", shown.degraded[part])]
     pictures += [picture(name, shown.answers[name].restored[part]) for name in arms]
