@@ -28,7 +28,7 @@ DETAIL = 128
 WHOLE = 192
 """Longer side of the whole image, in pixels."""
 
-ARMS = 4
+ARMS = 3
 """Arms that strips show, the input aside."""
 
 BUDGET = 9_000_000
