@@ -131,7 +131,19 @@ def test_something_else_does_not_go_on(command, photos, weights, quick, tmp_path
     code, _, err = command(*words)
     assert code == 2
     assert "was begun with other sets" in err
+    (tmp_path / "out" / "evaluation.json").unlink()
+    code, _, err = command(*words)
+    assert code == 2
+    assert "evaluation.json is gone, which says what was measured; --force begins anew" in err
     assert command(*words, "--force")[0] == 0
+
+
+def test_what_nothing_was_measured_of_binds_to_nothing(command, photos, quick, tmp_path):
+    words = ["evaluate", "--protocol", "quick", "--data", photos, "--out", tmp_path / "out", "--no-efficiency"]
+    code, _, err = command(*words, "--restored", f"a={photos}")
+    assert code == 2
+    assert "no result haze/00/0.png" in err
+    assert command(*words)[0] == 0
 
 
 def test_restored_images_are_measured_like_the_network_that_made_them(command, photos, weights, quick, tmp_path):

@@ -190,11 +190,13 @@ def measure(plan: Plan, out: Path, *, save_images: bool = False, progress: bool 
     with sole_owner(out / ".lock", "evaluating in"):
         remove_unfinished(out)
         identity = plan.identity()
-        if (out / IDENTITY).is_file():
+        found = _resume(out / PROGRESS)
+        if found and (out / IDENTITY).is_file():
             require_same(out, read_json(out / IDENTITY), identity)
+        elif found:
+            raise UserError(f"{out}: {IDENTITY} is gone, which says what was measured; --force begins anew")
         else:
             write_json(out / IDENTITY, identity)
-        found = _resume(out / PROGRESS)
         with progress_bar(total=plan.cases, title="evaluating", unit="image", done=len(found), show=progress) as bar:
             for case in plan_cases(plan):
                 if case.key in found and not save_images:
