@@ -7,11 +7,11 @@ import torch
 
 from maskdcpt.backbones import NAFNetConfig, create_backbone
 from maskdcpt.config import to_dict, to_toml
+from maskdcpt.environment import environment
 from maskdcpt.evaluation import Row
 from maskdcpt.files import write_rows
 from maskdcpt.pretraining import ClassificationDecoder, ClassifierConfig, save_model
 from maskdcpt.training import FinetuneConfig, TrainConfig
-from maskdcpt.training.run import environment
 from maskdcpt.training.validation import ValidationSet, record_validation
 
 CLASSES = ("haze", "rain_streak", "gaussian_noise", "motion_blur", "low_light")

@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -65,6 +65,18 @@ def append_row(path: Path, row: dict[str, Any]) -> None:
     """
     with _naming(path), path.open("a", encoding="utf-8") as file:
         file.write(f"{json.dumps(row)}\n")
+
+
+def append_durably(path: Path, row: dict[str, Any]) -> None:
+    """As ``append_row``, and waits until the disk has it.
+
+    Raises:
+        OSError: If the disk is full or the file cannot be written.
+    """
+    with _naming(path), path.open("a", encoding="utf-8") as file:
+        file.write(f"{json.dumps(row)}\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
@@ -182,6 +194,18 @@ def sole_owner(path: Path, doing: str) -> Iterator[None]:
         except BlockingIOError:
             raise UserError(f"{path.parent}: another process is {doing} this folder") from None
         yield
+
+
+def unique_names(places: Sequence[Path]) -> list[str]:
+    """Names of different absolute paths: their last parts, as few as tell each from all others."""
+    names = []
+    for place in places:
+        for count in range(1, len(place.parts) + 1):
+            ending = place.parts[-count:]
+            if sum(other.parts[-count:] == ending for other in places) == 1:
+                break
+        names.append("/".join(ending))
+    return names
 
 
 @contextmanager

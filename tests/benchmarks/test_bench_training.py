@@ -14,10 +14,10 @@ import torch
 from maskdcpt.backbones import NAFNetConfig
 from maskdcpt.benchmarks import TrainingPlan, bench_training
 from maskdcpt.benchmarks import training as bench
-from maskdcpt.benchmarks.timing import laps
 from maskdcpt.data import DataConfig
 from maskdcpt.errors import Preempted, UserError
 from maskdcpt.pretraining import METHODS, ClassifierConfig, ReconstructionConfig
+from maskdcpt.profiling.timing import laps
 from maskdcpt.training import PretrainConfig, TrainConfig
 
 CPU = torch.device("cpu")

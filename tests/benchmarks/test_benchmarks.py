@@ -11,9 +11,9 @@ import torch
 from maskdcpt.allocator import give_back_freed_memory, keep_freed_memory
 from maskdcpt.benchmarks import DegradationPlan, Plan, bench_backbones, bench_degradations
 from maskdcpt.benchmarks.backbones import _flops
-from maskdcpt.benchmarks.memory import peak_memory
-from maskdcpt.benchmarks.timing import race
 from maskdcpt.errors import UserError
+from maskdcpt.profiling.memory import peak_memory
+from maskdcpt.profiling.timing import race
 
 CPU = torch.device("cpu")
 SMALLEST = Plan(inference=32, large=48, train=(1, 32), memory=(1, 32), repetitions=1)

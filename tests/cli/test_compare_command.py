@@ -8,7 +8,7 @@ import pytest
 
 from maskdcpt.backbones import NAFNetConfig
 from maskdcpt.data import DataConfig
-from maskdcpt.evaluation import PROTOCOLS, Protocol
+from maskdcpt.evaluation import PROTOCOLS, levels_protocol
 from maskdcpt.pretraining import ClassifierConfig
 from maskdcpt.training import FinetuneConfig, PretrainConfig, TrainConfig, finetune, pretrain
 from maskdcpt.training.validation import ValidationConfig
@@ -71,7 +71,7 @@ def test_the_documentation_does_what_it_says(command, make_run, tmp_path, monkey
 
 @pytest.mark.slow
 def test_real_runs_pretrained_and_from_scratch(command, tmp_path, monkeypatch):
-    monkeypatch.setitem(PROTOCOLS, "quick", Protocol("quick", 1, (("haze", 3), ("low_light", 2))))
+    monkeypatch.setitem(PROTOCOLS, "quick", levels_protocol("quick", 1, (("haze", 3), ("low_light", 2))))
     backbone = NAFNetConfig(width=4, encoder_blocks=(1, 1), middle_blocks=1, decoder_blocks=(1, 1))
     data = DataConfig(crop=32, workers=0, types=("haze", "low_light"))
     train = TrainConfig(steps=2, batch=2, log_every=1, checkpoint_every=1, device="cpu")

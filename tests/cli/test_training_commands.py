@@ -47,7 +47,7 @@ def test_presets_are_valid_and_go_together(kind):
         (["finetune", "cpu", "--run-dir", "RUN", "--init", "nowhere"], "nowhere: no such file or folder of weights"),
         (["finetune", "cpu", "--run-dir", "RUN", "--init", "EMPTY"], "no weights here"),
         (["evaluate", "--weights", "nowhere", "--out", "OUT"], "nowhere: no such file or folder of weights"),
-        (["evaluate", "--weights", "nowhere", "--out", "OUT", "--protocol", "5d"], "no protocol is called '5d'"),
+        (["evaluate", "--weights", "nowhere", "--out", "OUT", "--protocol", "6d"], "no protocol is called '6d'"),
         (["demo", "--preset", "tiny", "--out", "OUT"], "no pretrain recipe is called 'tiny'"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from maskdcpt import recipes
 from maskdcpt.demo import run_demo, write_demo_report
-from maskdcpt.evaluation import PROTOCOLS, Protocol
+from maskdcpt.evaluation import PROTOCOLS, levels_protocol
 from maskdcpt.training import read_metrics
 
 RECIPE = """
@@ -36,7 +36,7 @@ def tiny(tmp_path, monkeypatch):
     (tmp_path / "finetune-tiny.toml").write_text(RECIPE.format(steps=4) + "[validation]\ncrop = 48\n")
     monkeypatch.setattr(recipes, "_folder", lambda: tmp_path)
     levels = (("haze", 3), ("gaussian_noise", 5), ("low_light", 2))
-    monkeypatch.setitem(PROTOCOLS, "synthetic-5d", Protocol("synthetic-5d", 0, levels))
+    monkeypatch.setitem(PROTOCOLS, "synthetic-5d", levels_protocol("synthetic-5d", 0, levels))
 
 
 @pytest.fixture

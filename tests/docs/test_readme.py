@@ -65,7 +65,7 @@ def test_every_command_runs(desk):
     assert sorted(path.name for path in (desk / "restored-photos").iterdir()) == ["0.png", "1.png"]
     for name in ("config.toml", "environment.json", "metrics.jsonl", "tensorboard", "checkpoints", "report.html"):
         assert (desk / "runs" / "finetune" / name).exists(), name
-    assert len((desk / "runs" / "evaluation" / "rows.csv").read_text().splitlines()) == 1 + 2 * 15 * 2
+    assert len((desk / "runs" / "evaluation" / "rows.csv").read_text().splitlines()) == 1 + 2 * 15 * 2 * 5
 
 
 def test_the_python_example_runs(desk, monkeypatch, capsys):

@@ -6,10 +6,10 @@ import torch
 
 from maskdcpt import metrics
 from maskdcpt.errors import UserError
-from maskdcpt.evaluation import INPUT, PROTOCOLS, Protocol, Row, cases, evaluate, find_protocol, summarise
+from maskdcpt.evaluation import INPUT, PROTOCOLS, Row, cases, evaluate, find_protocol, levels_protocol, summarise
 from maskdcpt.files import write_csv
 
-PROTOCOL = Protocol("quick", 1, (("gaussian_noise", 4), ("low_light", 2)))
+PROTOCOL = levels_protocol("quick", 1, (("gaussian_noise", 4), ("low_light", 2)))
 
 
 class Images:

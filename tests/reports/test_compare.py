@@ -6,8 +6,9 @@ import pytest
 
 from maskdcpt.backbones import create_backbone
 from maskdcpt.errors import UserError
+from maskdcpt.files import unique_names
 from maskdcpt.reports import compare_runs, curves, steps_text, time_text, write_comparison
-from maskdcpt.reports.record import read_records, unique_names
+from maskdcpt.reports.record import read_records
 
 
 def test_names_are_as_short_as_they_can_be():

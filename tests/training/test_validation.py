@@ -8,7 +8,7 @@ import torch
 from maskdcpt.config import from_dict, to_dict
 from maskdcpt.data import CentralCrops, FolderImages
 from maskdcpt.errors import UserError
-from maskdcpt.evaluation import INPUT, PROTOCOLS, Protocol, Row, evaluate, summarise
+from maskdcpt.evaluation import INPUT, PROTOCOLS, Row, evaluate, levels_protocol, summarise
 from maskdcpt.images import read_image, write_image
 from maskdcpt.inference import Restorer
 from maskdcpt.training.validation import (
@@ -27,8 +27,8 @@ from maskdcpt.training.validation import (
 def quick(monkeypatch):
     """A protocol of two cases an image."""
     levels = (("gaussian_noise", 4), ("low_light", 2))
-    monkeypatch.setitem(PROTOCOLS, "quick", Protocol("quick", 1, levels))
-    monkeypatch.setitem(PROTOCOLS, "newer", Protocol("quick", 2, levels))
+    monkeypatch.setitem(PROTOCOLS, "quick", levels_protocol("quick", 1, levels))
+    monkeypatch.setitem(PROTOCOLS, "newer", levels_protocol("quick", 2, levels))
 
 
 @pytest.fixture

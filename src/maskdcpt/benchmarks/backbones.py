@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from maskdcpt.backbones import Backbone, create_backbone
-from maskdcpt.benchmarks.memory import peak_memory
 from maskdcpt.benchmarks.table import line, ratio
-from maskdcpt.benchmarks.timing import MATRIX_FLOPS, Work, matrix_product, race
 from maskdcpt.devices import move
 from maskdcpt.errors import UserError
 from maskdcpt.masking import VisibleMask, ZeroedView
+from maskdcpt.profiling.arithmetic import count_flops
+from maskdcpt.profiling.memory import peak_memory
+from maskdcpt.profiling.timing import MATRIX_FLOPS, Work, matrix_product, race
 from maskdcpt.progress import progress_bar
 
 PATCH = 16
@@ -219,13 +219,9 @@ def _network(name: str, device: torch.device) -> Backbone:
     return net
 
 
-@torch.no_grad()
 def _flops(name: str, images: int, side: int) -> int:
-    """Floating-point operations of a pass forward, counted without running it."""
-    meta = torch.device("meta")
-    with meta, FlopCounterMode(display=False) as counter:
-        create_backbone(name)(_images(images, side, meta))
-    return int(counter.get_total_flops())
+    """Floating-point operations of a pass forward."""
+    return count_flops(lambda: create_backbone(name), images, side, side)
 
 
 def _images(images: int, side: int, device: torch.device) -> Tensor:

@@ -21,7 +21,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from maskdcpt.benchmarks.memory import resident_memory
 from maskdcpt.benchmarks.table import line
 from maskdcpt.corpus import Plan, ShardTask, make_plan, make_shard, open_sources, read_recipe
 from maskdcpt.data import DataConfig, EmbeddedImages, SourceConfig
@@ -30,6 +29,7 @@ from maskdcpt.data.shard_files import IMAGES, ShardFiles
 from maskdcpt.data.shards import ShardPairs
 from maskdcpt.errors import UserError
 from maskdcpt.images import decode_image, list_images, write_image
+from maskdcpt.profiling.memory import resident_memory
 from maskdcpt.progress import progress_bar
 
 RECIPE = "uir-2.5m"

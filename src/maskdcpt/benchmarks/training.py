@@ -16,12 +16,12 @@ from typing import NamedTuple
 import torch
 
 from maskdcpt.benchmarks.table import line
-from maskdcpt.benchmarks.timing import Work, laps
 from maskdcpt.config import to_toml
 from maskdcpt.data import Batch, TrainingData, training_batches, training_data
 from maskdcpt.devices import find_device, move
 from maskdcpt.errors import Preempted, UserError
 from maskdcpt.pretraining import METHODS, PretrainingModel, RestorationModel
+from maskdcpt.profiling.timing import Work, laps
 from maskdcpt.progress import progress_bar
 from maskdcpt.training import FinetuneConfig, PretrainConfig, TrainConfig, pretrain, read_metrics
 from maskdcpt.training.average import RunningMean

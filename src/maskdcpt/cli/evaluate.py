@@ -1,33 +1,69 @@
-"""``maskdcpt evaluate``: PSNR and SSIM of weights under a fixed protocol, on any folder of clean images."""
+"""``maskdcpt evaluate``: measures networks, baselines and restored images under a fixed protocol."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from maskdcpt.cli.arguments import parse
-from maskdcpt.data import EmbeddedImages, FolderImages
-from maskdcpt.errors import UserError
-from maskdcpt.evaluation import INPUT, Row, evaluate, find_protocol, summarise, types_of
-from maskdcpt.files import write_csv
-from maskdcpt.inference import Restorer
+from maskdcpt.cli.evaluate_list import list_protocols
+from maskdcpt.cli.evaluate_table import table
+from maskdcpt.environment import environment
+from maskdcpt.errors import UserError, nearest
+from maskdcpt.evaluation import PROTOCOLS, Protocol, find_protocol
+from maskdcpt.evaluation.arms import make_arms
+from maskdcpt.evaluation.efficiency import Efficiency, measure_efficiency
+from maskdcpt.evaluation.engine import PAGE, SUMMARY, Plan, clear, measure
+from maskdcpt.evaluation.locate import Located, locate
+from maskdcpt.evaluation.merge import merge_results
+from maskdcpt.evaluation.results import Measurement, write_measurements
+from maskdcpt.evaluation.summary import Results, as_plain, summarise_rows
+from maskdcpt.files import write_json
+from maskdcpt.metrics import METRICS, Metric
+
+PRESETS = {"smoke": (160, 5), "full": (0, 0)}
+"""Side of the middle part that is measured, and images of each set; 0 for all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Measures weights under a fixed protocol."""
+    """Measures weights, baselines and images restored by any tool under a fixed protocol, and writes a report."""
 
-    weights: Annotated[str, tyro.conf.arg(metavar="DIR")]
-    """Folder of weights or of a training run, a file of weights, or user/name on the Hugging Face Hub."""
+    weights: Annotated[tuple[str, ...], tyro.conf.arg(metavar="DIR")] = ()
+    """Folders of weights or of training runs, files of weights, or user/name on the Hugging Face Hub; NAME=DIR gives
+    one a name. Differences are from the first."""
+    restored: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=DIR")] = ()
+    """Folders of images that some tool has restored, laid out as --save-images does."""
+    baselines: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = ()
+    """Methods without training; all stands for all of them."""
     data: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """Folder of clean images that training has not seen; without it the embedded test images."""
-    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """Folder for ``rows.csv``, one row an image and network."""
+    """Folder of clean images that training has not seen, or of public data sets, as --list tells. Without it the
+    embedded test images, where the protocol takes any clean images."""
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("evaluation")
+    """Folder of results: rows.csv and rows.parquet, summary.json, report.html. The same command goes on after an
+    interruption."""
     protocol: str = "synthetic-5d"
     """Name of the protocol."""
+    preset: Literal["smoke", "full"] = "full"
+    """smoke takes the middle 160 x 160 pixels of the first five images of each set; full is the protocol."""
+    images: int | None = None
+    """Takes the first images of each set alone, so many; the numbers are not those of the protocol then."""
+    metrics: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = ()
+    """Names of metrics instead of those of the protocol."""
+    partial: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Measures what is there, though sets or images are missing."""
+    save_images: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Writes what is restored as PNG files."""
+    efficiency: bool = True
+    """Measures time and memory of networks as well."""
+    compare: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="DIR")] = ()
+    """Instead of measuring, sets finished folders of results side by side."""
+    list: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Instead of measuring, shows the protocols, or with --protocol all about one."""
     force: tyro.conf.FlagCreatePairsOff[bool] = False
     """Replaces results that exist."""
     device: str = "auto"
@@ -37,26 +73,112 @@ class Options:
 def run(argv: list[str]) -> int:
     """Runs the command; returns its exit code."""
     options = parse(Options, argv, prog="maskdcpt evaluate")
-    protocol = find_protocol(options.protocol)
-    target = options.out / "rows.csv"
-    if target.exists() and not options.force:
-        raise UserError(f"{target} exists; --force replaces it")
-    restorer = Restorer.from_pretrained(options.weights, device=options.device)
-    images = FolderImages(options.data) if options.data else EmbeddedImages("test")
-    options.out.mkdir(parents=True, exist_ok=True)  # before the work, which would be lost
-    rows = evaluate(protocol, {"restored": restorer}, images)
-    write_csv(target, Row, rows)
-    for line in _table(rows):
+    if options.list:
+        chosen = [find_protocol(options.protocol)] if "--protocol" in argv else list(PROTOCOLS.values())
+        for line in list_protocols(chosen, details="--protocol" in argv):
+            print(line)
+        return 0
+    lines = _compare(options) if options.compare else _measure(options)
+    for line in lines:
         print(line)
-    print(f"{len(images.names)} images, protocol {protocol.name} v{protocol.version}; rows in {options.out}")
     return 0
 
 
-def _table(rows: list[Row]) -> list[str]:
-    lines = [f"{'':16}{'input':>16}{'restored':>16}{'gain':>9}"]
-    for name, title in [*((name, name) for name in types_of(rows)), (None, "mean")]:
-        before, after = (summarise(rows, arm, name) for arm in (INPUT, "restored"))
-        values = "".join(f"{arm.psnr:9.2f}/{arm.ssim:.4f}" for arm in (before, after))
-        accuracy = "" if after.accuracy is None else f"   named rightly {after.accuracy:.0%}"
-        lines.append(f"{title:16}{values}{after.psnr - before.psnr:+9.2f}{accuracy}")
-    return lines
+def _measure(options: Options) -> Iterator[str]:
+    protocol = find_protocol(options.protocol)
+    crop, limit = PRESETS[options.preset]
+    limit = limit if options.images is None else options.images
+    if limit < 0:
+        raise UserError(f"--images is {limit}; at least one is needed")
+    metrics = _metrics(protocol, options.metrics)
+    if (options.out / SUMMARY).exists() and not options.force:
+        raise UserError(f"{options.out / SUMMARY} exists; --force replaces it")
+    arms = make_arms(options.weights, options.restored, options.baselines, options.device)
+    located = locate(protocol, options.data)
+    _require_whole(protocol, located, options.partial)
+    plan = Plan(protocol, located, arms, metrics, crop, limit)
+    if options.force:
+        clear(options.out)
+    rows = measure(plan, options.out, save_images=options.save_images)
+    results = summarise_rows(rows, plan.replaces, plan.classes)
+    costs = measure_efficiency(arms) if options.efficiency else []
+    record = {
+        **plan.identity(),
+        "missing": list(located.problems),
+        "whole": plan.whole,
+        **as_plain(results),
+        "efficiency": [cost.as_dict() for cost in costs],
+        "environment": environment(),
+    }
+    _write_page(options, record, results, rows, costs, plan)
+    write_json(options.out / SUMMARY, record)
+    yield from table(results, metrics)
+    yield from (f"left out: {problem}" for problem in located.problems)
+    yield from _about(options, plan)
+
+
+def _write_page(
+    options: Options,
+    record: dict[str, Any],
+    results: Results,
+    rows: list[Measurement],
+    costs: list[Efficiency],
+    plan: Plan | None,
+) -> None:
+    from maskdcpt.reports import write_evaluation  # takes seconds to import, and only pages need it
+
+    write_evaluation(options.out / PAGE, record, results, rows, costs, plan)
+
+
+def _about(options: Options, plan: Plan) -> Iterator[str]:
+    images = len({item for each in plan.located.sets for item in plan.items(each)})
+    protocol = f"protocol {plan.protocol.name} v{plan.protocol.version}{'' if plan.whole else ' (not all of it)'}"
+    yield f"{images} images, {protocol}; rows in {options.out}, report: {options.out / PAGE}"
+
+
+def _compare(options: Options) -> Iterator[str]:
+    if options.weights or options.restored or options.baselines:
+        raise UserError("--compare takes folders of results, and measures nothing: leave out what is to be measured")
+    if (options.out / SUMMARY).exists() and not options.force:
+        raise UserError(f"{options.out / SUMMARY} exists; --force replaces it")
+    if options.out.resolve() in {folder.resolve() for folder in options.compare}:
+        raise UserError(f"{options.out}: --out has to be another folder than those that are compared")
+    identity, rows = merge_results(options.compare)
+    protocol = find_protocol(identity["protocol"])
+    results = summarise_rows(
+        rows,
+        {each.name: each.replaces for each in protocol.sets if each.replaces},
+        {arm["name"]: arm.get("classes", []) for arm in identity["arms"]},
+    )
+    options.out.mkdir(parents=True, exist_ok=True)
+    record = {
+        **identity,
+        "missing": [],
+        "whole": False,
+        **as_plain(results),
+        "efficiency": [],
+        "compared": [str(folder) for folder in options.compare],
+        "environment": environment(),
+    }
+    write_measurements(options.out, rows)
+    _write_page(options, record, results, rows, [], None)
+    write_json(options.out / SUMMARY, record)
+    yield from table(results, [METRICS[name] for name in results.metrics])
+    yield f"report: {options.out / PAGE}"
+
+
+def _metrics(protocol: Protocol, names: tuple[str, ...]) -> tuple[Metric, ...]:
+    wanted = names or protocol.metrics
+    for name in wanted:
+        if name not in METRICS:
+            raise UserError(f"no metric is called {name!r}{nearest(name, METRICS)}")
+    return tuple(METRICS[name] for name in dict.fromkeys(wanted))
+
+
+def _require_whole(protocol: Protocol, located: Located, partial: bool) -> None:
+    problems = located.problems
+    if not located.sets:
+        raise UserError(f"nothing of protocol {protocol.name} is there: {problems[0]}")
+    if problems and not partial:
+        listed = "; ".join(problems[:4]) + (f"; and {len(problems) - 4} more" if len(problems) > 4 else "")
+        raise UserError(f"not all of protocol {protocol.name} is there: {listed}; --partial measures the rest")

@@ -1,7 +1,9 @@
 """Measuring restoration under fixed protocols."""
 
 from maskdcpt.evaluation.evaluate import INPUT, Row, Summary, evaluate, summarise, types_of
-from maskdcpt.evaluation.protocol import PROTOCOLS, Case, Protocol, cases, find_protocol
+from maskdcpt.evaluation.protocol import PROTOCOLS, Case, cases, find_clean_protocol, find_protocol
+from maskdcpt.evaluation.synthetic import levels_protocol
+from maskdcpt.evaluation.testset import Protocol, TestSet
 
 __all__ = [
     "INPUT",
@@ -10,9 +12,12 @@ __all__ = [
     "Protocol",
     "Row",
     "Summary",
+    "TestSet",
     "cases",
     "evaluate",
+    "find_clean_protocol",
     "find_protocol",
+    "levels_protocol",
     "summarise",
     "types_of",
 ]

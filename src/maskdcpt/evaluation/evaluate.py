@@ -9,7 +9,8 @@ from statistics import fmean
 from maskdcpt import metrics
 from maskdcpt.data import CleanImages
 from maskdcpt.errors import naming
-from maskdcpt.evaluation.protocol import Case, Protocol, cases
+from maskdcpt.evaluation.protocol import Case, cases, damages_of
+from maskdcpt.evaluation.testset import Protocol
 from maskdcpt.inference import Restorer
 from maskdcpt.progress import progress_bar
 
@@ -61,7 +62,7 @@ def evaluate(protocol: Protocol, arms: Mapping[str, Restorer], images: CleanImag
         progress: Whether to show a progress bar on standard error.
     """
     rows: list[Row] = []
-    total = len(images.names) * len(protocol.levels)
+    total = len(images.names) * len(damages_of(protocol))
     with progress_bar(total=total, title="evaluating", unit="image", show=progress) as bar:
         for case in cases(protocol, images):
             with naming(case.image):

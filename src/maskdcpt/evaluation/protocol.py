@@ -1,4 +1,4 @@
-"""Fixed ways to measure: which degradations, at which levels, under which seeds."""
+"""All protocols by name, and the test cases of those that need nothing but clean images."""
 
 from __future__ import annotations
 
@@ -8,26 +8,11 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from maskdcpt.data import CleanImages
-from maskdcpt.degradations import CATALOGUE, apply
 from maskdcpt.errors import UserError, nearest
-from maskdcpt.seeds import derive_seed
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """A named set of test cases over any clean images. RGB, whole image, PSNR and SSIM on floats in [0, 1]."""
-
-    name: str
-    """What the command line calls it."""
-    version: int
-    """Grows with every change that may change a number; results of different versions are not comparable."""
-    levels: tuple[tuple[str, int], ...]
-    """Type of damage, and index of the level in the catalogue."""
-
-    @property
-    def types(self) -> tuple[str, ...]:
-        """The types of damage, each once, in order."""
-        return tuple(dict.fromkeys(name for name, _ in self.levels))
+from maskdcpt.evaluation.damage import Damage, Scope
+from maskdcpt.evaluation.suites import SUITES
+from maskdcpt.evaluation.synthetic import SYNTHETIC
+from maskdcpt.evaluation.testset import Protocol
 
 
 @dataclass(frozen=True)
@@ -46,23 +31,8 @@ class Case:
     """(3, H, W) in [0, 1]."""
 
 
-PROTOCOLS = {
-    protocol.name: protocol
-    for protocol in (
-        Protocol(
-            "synthetic-5d",
-            version=2,
-            # A weak, a middle and a strong level of each type.
-            levels=(
-                *(("haze", index) for index in (5, 17, 29)),
-                *(("rain_streak", index) for index in (2, 6, 9)),
-                *(("gaussian_noise", index) for index in (1, 5, 8)),
-                *(("motion_blur", index) for index in (1, 4, 6)),
-                *(("low_light", index) for index in (1, 4, 6)),
-            ),
-        ),
-    )
-}
+PROTOCOLS = {protocol.name: protocol for protocol in (*SYNTHETIC, *SUITES)}
+"""Name to protocol."""
 
 
 def find_protocol(name: str) -> Protocol:
@@ -76,11 +46,28 @@ def find_protocol(name: str) -> Protocol:
     return PROTOCOLS[name]
 
 
+def find_clean_protocol(name: str) -> Protocol:
+    """The protocol of a name, which has to measure on clean images of any folder.
+
+    Raises:
+        UserError: If there is none, or it needs public data sets.
+    """
+    protocol = find_protocol(name)
+    if not protocol.any_folder:
+        usable = ", ".join(each.name for each in PROTOCOLS.values() if each.any_folder)
+        raise UserError(f"protocol {name} needs data sets of its own; on any clean images there are {usable}")
+    return protocol
+
+
+def damages_of(protocol: Protocol) -> tuple[Damage, ...]:
+    """All that a protocol does to clean images, set by set."""
+    return tuple(damage for each in protocol.sets for damage in each.damages)
+
+
 def cases(protocol: Protocol, images: CleanImages) -> Iterator[Case]:
     """Makes the test cases, image by image; each is determined by protocol, image name and level."""
     for index, name in enumerate(images.names):
         clean = images[index]
-        for type_name, level_index in protocol.levels:
-            level = CATALOGUE[type_name].levels[level_index]
-            seed = derive_seed(protocol.name, protocol.version, name, type_name, level_index)
-            yield Case(name, type_name, str(level), clean, apply(clean, level, seed=seed))
+        scope = Scope(protocol.name, protocol.version, name)
+        for damage in damages_of(protocol):
+            yield Case(name, damage.type, damage.title, clean, damage.degrade(clean, scope))

@@ -3,6 +3,7 @@
 from maskdcpt.reports.compare import Comparison, compare_runs, steps_text, time_text, write_comparison
 from maskdcpt.reports.corpus import left_out_text, write_stats
 from maskdcpt.reports.curves import run_curves
+from maskdcpt.reports.evaluation import write_evaluation
 from maskdcpt.reports.gallery import write_gallery
 from maskdcpt.reports.page import Picture, Strip, picture, require_new_page, write_page
 from maskdcpt.reports.plots import Curve, plot
@@ -25,6 +26,7 @@ __all__ = [
     "steps_text",
     "time_text",
     "write_comparison",
+    "write_evaluation",
     "write_gallery",
     "write_page",
     "write_realism",

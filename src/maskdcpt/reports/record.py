@@ -14,7 +14,7 @@ from maskdcpt.backbones.weights import WEIGHTS
 from maskdcpt.config import configuration, flatten, from_dict, read_toml
 from maskdcpt.errors import UserError
 from maskdcpt.evaluation import Row
-from maskdcpt.files import read_json
+from maskdcpt.files import read_json, unique_names
 from maskdcpt.training import read_metrics
 from maskdcpt.training.checkpoint import checkpoints
 from maskdcpt.training.run import CHECKPOINTS, CONFIG, ENVIRONMENT
@@ -89,18 +89,6 @@ def read_records(folders: Sequence[Path]) -> list[Record]:
         if places.count(place) > 1:
             raise UserError(f"{folder}: named twice; each run is needed once")
     return [_read(folder, name) for folder, name in zip(folders, unique_names(places), strict=True)]
-
-
-def unique_names(places: Sequence[Path]) -> list[str]:
-    """Names of different absolute paths: their last parts, as few as tell each from all others."""
-    names = []
-    for place in places:
-        for count in range(1, len(place.parts) + 1):
-            ending = place.parts[-count:]
-            if sum(other.parts[-count:] == ending for other in places) == 1:
-                break
-        names.append("/".join(ending))
-    return names
 
 
 def _is_run(folder: Path) -> bool:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import platform
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
-import maskdcpt
 from maskdcpt.config import flatten, read_toml, to_dict, to_toml
+from maskdcpt.environment import environment
 from maskdcpt.errors import UserError
 from maskdcpt.files import (
     TEMPORARY,
@@ -80,20 +75,6 @@ def open_run(folder: Path, config: PretrainConfig | FinetuneConfig, images: Sequ
         (folder / CHECKPOINTS).mkdir(exist_ok=True)
         remove_unfinished(folder / CHECKPOINTS)
         yield folder
-
-
-def environment() -> dict[str, Any]:
-    """What the numbers of a run may depend on besides its configuration."""
-    packages = ("torch", "numpy", "lightning-fabric", "opencv-python-headless", "pillow")
-    return {
-        "maskdcpt": maskdcpt.__version__,
-        "command": sys.argv,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": {name: version(name) for name in packages},
-        "threads": torch.get_num_threads(),
-        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-    }
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

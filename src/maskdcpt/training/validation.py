@@ -13,7 +13,7 @@ from torch import Tensor
 from maskdcpt.config import configuration, from_dict, to_dict
 from maskdcpt.data import CachedImages, CentralCrops, CleanImages, EmbeddedImages, FolderImages
 from maskdcpt.errors import UserError, naming, require
-from maskdcpt.evaluation import Row, evaluate, find_protocol
+from maskdcpt.evaluation import Row, evaluate, find_clean_protocol
 from maskdcpt.files import read_json, read_rows, write_json, write_rows
 from maskdcpt.inference import Restorer
 from maskdcpt.metrics.fidelity import WINDOW
@@ -49,7 +49,7 @@ class ValidationConfig:
     def __post_init__(self) -> None:
         if self.protocol != NONE:
             with naming("validation.protocol"):
-                find_protocol(self.protocol)
+                find_clean_protocol(self.protocol)
         require("validation.images", self.images, 1, math.inf)
         require("validation.every", self.every, 0, math.inf)
         if self.crop:
@@ -102,7 +102,7 @@ class Validation:
         found = FolderImages(config.folder) if config.folder is not None else EmbeddedImages("test")
         cut = CentralCrops(found, config.crop) if config.crop else found
         self._images = CachedImages(_First(cut, config.images))
-        self._protocol = find_protocol(config.protocol)
+        self._protocol = find_clean_protocol(config.protocol)
         self.measured_on = ValidationSet(
             protocol=self._protocol.name,
             version=self._protocol.version,

@@ -1,0 +1,62 @@
+"""What ``maskdcpt evaluate`` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from maskdcpt.evaluation.bootstrap import Estimate
+from maskdcpt.evaluation.summary import GROUP, MEAN, TASK, Results
+from maskdcpt.evaluation.testset import CANONICAL
+from maskdcpt.metrics import Metric
+
+MOST = 2
+"""Metrics that the table has; all are in the files."""
+
+
+def table(results: Results, metrics: Sequence[Metric]) -> Iterator[str]:
+    """Means of tasks and groups by arm, and what the differences from the first arm come to."""
+    lines = [line for line in results.lines if line.kind in (TASK, GROUP, MEAN) and line.variant == CANONICAL]
+    shown = _shown(metrics)
+    title = "/".join(metric.title for metric in shown)
+    rows = [[title, *results.arms]]
+    for line in lines:
+        values = [line.values[arm] for arm in results.arms]
+        rows.append([line.name, *("/".join(_text(found.get(m.name), m) for m in shown) for found in values)])
+    yield from _aligned(rows)
+    for arm, named in results.named.items():
+        if named.accuracy is not None:
+            yield f"{arm}: {named.accuracy:.0%} of {named.known} damaged images named rightly"
+    yield from _differences(results, shown[0], lines[-1].kind, lines[-1].name)
+
+
+def _shown(metrics: Sequence[Metric]) -> Sequence[Metric]:
+    preferred = [metric for metric in metrics if metric.name in ("psnr", "ssim")]
+    return (preferred or list(metrics))[:MOST]
+
+
+def _differences(results: Results, metric: Metric, kind: str, name: str) -> Iterator[str]:
+    for each in results.differences:
+        if (each.kind, each.name, each.variant, each.metric) == (kind, name, CANONICAL, metric.name):
+            low, high = each.estimate.low, each.estimate.high
+            interval = "" if low is None or high is None else f" [{low:+.3f}, {high:+.3f}]"
+            mean = f"{each.estimate.mean:+.3f} {metric.unit}".rstrip()
+            yield f"{each.arm} - {results.reference}: {mean}{interval}; {each.statement}"
+
+
+def _text(value: Estimate | None, metric: Metric) -> str:
+    return "-" if value is None else f"{value.mean:.{digits(metric)}f}"
+
+
+def digits(metric: Metric) -> int:
+    """Digits after the point that a metric is shown with."""
+    return 2 if metric.unit == "dB" or metric.name in ("piqe", "niqe", "brisque", "musiq", "fid") else 4
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join(cells).rstrip()
