@@ -184,6 +184,18 @@ def test_another_recipe_or_other_images_in_the_same_folder_are_refused(build, ro
     assert contents(out) == expected
 
 
+def test_another_version_of_what_writes_the_bytes_is_refused(build):
+    out, _ = build()
+    before = contents(out)
+    facts_file = out / "build.json"
+    facts_file.write_text(json.dumps({**facts(out), "made_with": {**facts(out)["made_with"], "opencv": "4.0"}}))
+    _, said = build(code=2)
+    assert f"was begun with opencv 4.0, and this is {cv2.__version__}, which may make other bytes" in said
+    facts_file.write_bytes(before["build.json"])
+    build()
+    assert contents(out) == before
+
+
 def test_folders_with_other_things_in_them_are_left_alone(build, tmp_path, root):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("x")

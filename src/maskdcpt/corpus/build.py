@@ -311,7 +311,7 @@ def _require_same(recipe: CorpusRecipe, sources: Sources, out: Path, commercial:
             raise UserError(f"{out}: a new data set needs a folder of its own, and this one has other files")
         with atomic_file(out / RECIPE) as temporary:
             write_bytes(temporary, to_toml(recipe).encode())
-        write_json(out / BUILD, {"commercial": commercial, "sources": found})
+        write_json(out / BUILD, {"commercial": commercial, "sources": found, "made_with": versions()})
         return
     before = flatten(_numbered(read_toml(out / RECIPE)))
     after = flatten(_numbered(to_dict(recipe)))
@@ -324,6 +324,13 @@ def _require_same(recipe: CorpusRecipe, sources: Sources, out: Path, commercial:
     begun = read_json(out / BUILD)
     if begun.get("commercial") != commercial:
         raise UserError(f"{out} was begun {'with' if begun.get('commercial') else 'without'} --licences commercial")
+    made_with, here = begun.get("made_with", {}), versions()
+    for name in dict.fromkeys((*made_with, *here)):
+        if made_with.get(name) != here.get(name):
+            raise UserError(
+                f"{out} was begun with {name} {made_with.get(name)}, and this is {here.get(name)}, which may make other "
+                "bytes; go on with the same, or begin in another folder"
+            )
     then: dict[str, dict[str, Any]] = begun.get("sources", {})
     for name in dict.fromkeys((*then, *found)):
         if then.get(name, {}).get("digest") != found.get(name, {}).get("digest"):
