@@ -328,8 +328,8 @@ def _require_same(recipe: CorpusRecipe, sources: Sources, out: Path, commercial:
     for name in dict.fromkeys((*made_with, *here)):
         if made_with.get(name) != here.get(name):
             raise UserError(
-                f"{out} was begun with {name} {made_with.get(name)}, and this is {here.get(name)}, which may make other "
-                "bytes; go on with the same, or begin in another folder"
+                f"{out} was begun with {name} {made_with.get(name)}, and this is {here.get(name)}, which may make "
+                "other bytes; go on with the same, or begin in another folder"
             )
     then: dict[str, dict[str, Any]] = begun.get("sources", {})
     for name in dict.fromkeys((*then, *found)):
