@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from types import FrameType
 
 
@@ -53,3 +54,19 @@ class StopRequest:
             yield
         finally:
             self._interrupting = False
+
+
+@contextmanager
+def starting_workers() -> Iterator[None]:
+    """Keeps processes that are started in the block from ever being interrupted by Ctrl-C.
+
+    It reaches every process of a terminal; what becomes of the work is for the main one to decide, which ends its
+    workers. One that was only now starting would end with a traceback of its own.
+    """
+    # Processes inherit what is blocked. The tracker is started first, for its start would lift that.
+    resource_tracker.ensure_running()
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

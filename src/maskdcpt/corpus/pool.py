@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -14,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from maskdcpt.data.loader import prepare_worker
 from maskdcpt.errors import UserError
+from maskdcpt.signals import starting_workers
 
 STARTS = 3
 """How often workers are started, and one ends, without a result in between, before it is given up."""
@@ -131,7 +131,9 @@ def _in_processes(
     try:
         while True:
             for number in islice(waiting, AHEAD * workers - len(running)):
-                running[pool.submit(work, task(number))] = number
+                given = task(number)
+                with starting_workers():
+                    running[pool.submit(work, given)] = number
             if not running:
                 whole = True
                 return
@@ -147,8 +149,6 @@ def _in_processes(
 
 
 def _prepare() -> None:
-    # Ctrl-C reaches every process of a terminal; what becomes of the work is for the main one to decide.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     prepare_worker()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

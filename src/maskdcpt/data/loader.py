@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from multiprocessing import active_children, resource_tracker
+from multiprocessing import active_children
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
@@ -21,6 +21,7 @@ from maskdcpt.data.config import DataConfig
 from maskdcpt.data.crops import Batch, DegradedCrops, Fault, stack
 from maskdcpt.data.mix import TrainingData
 from maskdcpt.errors import UserError
+from maskdcpt.signals import starting_workers
 
 STARTS = 3
 """How often workers are started, and end, without making a batch, before the run gives up."""
@@ -106,20 +107,16 @@ def _load(samples: DegradedCrops, batches: Iterable[list[int]], config: DataConf
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """Keeps workers that are started in the block, and the end of one, from interrupting anything by a signal."""
-    # Ctrl-C reaches every process of a terminal; what becomes of the run is for the main one to decide, which ends its
-    # workers. They inherit what is blocked. The tracker is started first, for its start would lift that.
-    resource_tracker.ensure_running()
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     # The loader would have the end of a worker raise an exception wherever the main thread is, in the middle of an
     # optimiser step too. It also notices when it waits for a batch, and there it can be made up for.
     main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGCHLD)
     try:
-        yield
+        with starting_workers():
+            yield
     finally:
         if main:
             signal.signal(signal.SIGCHLD, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _how_ended(worker: BaseProcess) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -26,6 +25,7 @@ from maskdcpt.datasets.registry import DATASETS, find_dataset, find_datasets
 from maskdcpt.datasets.shift import LIMIT
 from maskdcpt.errors import UserError, nearest
 from maskdcpt.progress import progress_bar
+from maskdcpt.signals import starting_workers
 
 QUICK = 32
 """Clean images of each split that are read at a quick look."""
@@ -260,8 +260,13 @@ def _mapping(workers: int) -> Iterator[Callable[[list[Task]], Iterator[Checked]]
         yield lambda tasks: map(check, tasks)
         return
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_prepare)
+
+    def mapped(tasks: list[Task]) -> Iterator[Checked]:
+        with starting_workers():
+            return pool.map(check, tasks, chunksize=4)
+
     try:
-        yield lambda tasks: pool.map(check, tasks, chunksize=4)
+        yield mapped
     except BrokenProcessPool:
         raise UserError(
             f"a worker was ended by the system; memory is probably short: try fewer than {workers} workers"
@@ -271,7 +276,6 @@ def _mapping(workers: int) -> Iterator[Callable[[list[Task]], Iterator[Checked]]
 
 
 def _prepare() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends its workers
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 
