@@ -251,7 +251,7 @@ def _projection(costs: Costs) -> Iterator[str]:
     for workers, rate in ((1, costs.one), (WORKERS, costs.two), (MANY, costs.two / WORKERS * MANY)):
         hours = pairs / rate / 3600
         cores = workers * hours
-        yield line((str(workers), f"{rate:.0f}", f"{hours:.1f}", f"{cores:.0f}", f"{CORE_HOUR * cores:.0f}", size))
+        yield line((str(workers), f"{rate:.0f}", f"{hours:.1f}", f"{cores:.0f}", f"{CORE_HOUR * cores:.2f}", size))
     yield from (
         "",
         f"{MANY} workers are taken for {MANY // WORKERS} times two, each with a core of its own; "
