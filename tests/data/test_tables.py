@@ -126,6 +126,12 @@ def test_a_kind_of_level_is_found_by_the_degradation(tmp_path, scenes):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
+        ({"clean": ["../a.png"], "type": ["haze"]}, r"clean is '../a.png'; paths lie below the manifest"),
+        ({"clean": ["/etc/a.png"], "type": ["haze"]}, "clean is '/etc/a.png'; paths lie below the manifest"),
+        (
+            {"clean": ["a.png"], "degraded": ["x/../../b.png"], "type": ["haze"]},
+            "degraded is 'x/../../b.png'; paths lie below the manifest",
+        ),
         ({"type": ["haze"]}, "every row of a manifest needs the path of its image in the column 'clean'"),
         ({"clean": ["a.png"], "degraded": ["b.png"]}, "row 1: damaged, and the column 'type' does not say by what"),
         ({"clean": ["a.png"], "degradation": ["haze"]}, "row 1: degradation is 'haze'; a level as JSON is needed"),
@@ -210,6 +216,19 @@ def test_shards_of_clean_images_are_damaged_by_any_type(tmp_path, scenes):
     samples = DegradedCrops(data, some, seed=0)
     labels = torch.stack([samples[index].label for index in range(60)]).bincount(minlength=3)
     assert (labels > 5).all()
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "{home}/secret.png", "link.png"])
+def test_a_shard_reads_nothing_outside_its_folder(tmp_path, scenes, name):
+    (tmp_path / "set").mkdir()
+    write_image(scenes[0], tmp_path / "secret.png")
+    (tmp_path / "set" / "link.png").symlink_to(tmp_path / "secret.png")
+    image = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    rows = pa.array([{"bytes": None, "path": name.format(home=tmp_path)}], image)
+    pq.write_table(pa.table({"clean": rows}), tmp_path / "set" / "all.parquet")
+    data = training_data(config(tmp_path / "set", "shards", source={"name": "s"}))
+    with pytest.raises(UserError, match="leads out of the folder of the data set"):
+        pair(data, 0)
 
 
 def test_a_broken_image_in_a_shard_is_a_fault_that_names_its_row(tmp_path, scenes):

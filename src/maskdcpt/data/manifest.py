@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from torch import Tensor
 
 from maskdcpt.data.config import DataConfig, SourceConfig
@@ -13,6 +15,9 @@ from maskdcpt.data.sources import CachedImages
 from maskdcpt.data.tables import DESCRIPTION, Rows, open_parquet, read_columns
 from maskdcpt.errors import UserError
 from maskdcpt.images import read_image
+
+LEADS_OUT = r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)"
+"""Paths that are absolute or have ``..`` in them, on any system."""
 
 
 class ManifestPairs:
@@ -35,6 +40,9 @@ class ManifestPairs:
             table = read_columns(file, path, ("clean", "degraded", *DESCRIPTION))
         if "clean" not in table.column_names or table.column("clean").null_count:
             raise UserError(f"{path}: every row of a manifest needs the path of its image in the column 'clean'")
+        for name in ("clean", "degraded"):
+            if name in table.column_names:
+                _require_below(table.column(name), name, path)
         damaged = table.column("degraded").is_valid() if "degraded" in table.column_names else None
         paired = np.zeros(table.num_rows, bool) if damaged is None else damaged.to_numpy()
         self._rows = Rows(table, paired, source, config, path)
@@ -52,6 +60,14 @@ class ManifestPairs:
         clean = self._clean[index]
         damaged = None if self._rows.value("degraded", index) is None else self._degraded[index]
         return self._rows.pair(index, clean, damaged, self._degraded_files.path(index))
+
+
+def _require_below(names: pa.ChunkedArray, column: str, path: Path) -> None:
+    # A manifest from somewhere else could have any file of the machine read.
+    outside = pc.match_substring_regex(names.cast(pa.string()), LEADS_OUT).fill_null(False)
+    if pc.any(outside).as_py():
+        first = names.filter(outside)[0].as_py()
+        raise UserError(f"{path}: {column} is {first!r}; paths lie below the manifest, without .. and not absolute")
 
 
 class _Files:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from maskdcpt.data.stored import Chunk, find_value, plain_chunk
 from maskdcpt.data.tables import open_parquet, read_columns
+from maskdcpt.datasets.tree import inside
 from maskdcpt.errors import UserError
 from maskdcpt.images import decode_image, read_image
 from maskdcpt.progress import progress_bar
@@ -109,7 +110,7 @@ class ShardFiles:
             path = self._value(number, column).get("path")
             if not path:
                 raise UserError(f"{name}: neither bytes of an image nor a path")
-            picture = read_image(self._folder / path)
+            picture = read_image(inside(self._folder, path, name))
         return picture.pixels.mul(255).round().div(255) if picture.deep else picture.pixels
 
     def content(self, number: int, column: str) -> bytes | None:
