@@ -47,5 +47,5 @@ def test_every_table_comes_from_pairs_that_were_made_and_nothing_stays(tmp_path,
 def test_what_is_projected_is_counted_up_from_what_was_measured():
     costs = Costs(one=30.0, two=54.0, scaling=1.8, processor=0.03, bytes=200_000)
     (rows,) = tables(_projection(costs))[0].values()
-    assert rows[1][1:] == ["54", "12.8", "26", "1", "497"]
-    assert rows[2][1:] == ["432", "1.6", "26", "1", "497"]
+    assert rows[1][1:] == ["54", "12.8", "26", "1.28", "497"]
+    assert rows[2][1:] == ["432", "1.6", "26", "1.28", "497"]
