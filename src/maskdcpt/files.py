@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import hashlib
 import io
 import json
 import os
@@ -132,6 +133,16 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
     """
     with atomic_file(path) as temporary:
         write_bytes(temporary, json.dumps(values, indent=2).encode())
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

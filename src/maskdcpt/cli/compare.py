@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from maskdcpt.cli.arguments import parse
+from maskdcpt.cli.columns import aligned
 from maskdcpt.evaluation import Summary
 from maskdcpt.reports import Comparison, compare_runs, require_new_page, steps_text, time_text, write_comparison
 
@@ -49,7 +49,7 @@ def _table(comparison: Comparison) -> list[str]:
         ["parameters", *(f"{run.parameters:,}" for run in runs)],
     ]
     if not comparison.results:
-        return _aligned(lines)
+        return list(aligned(lines))
     first, *others = (run.name for run in comparison.measured)
     results = [["PSNR/SSIM", "input", first, *(word for name in others for word in (name, "dB"))]]
     for line in comparison.results:
@@ -59,16 +59,8 @@ def _table(comparison: Comparison) -> list[str]:
     measured_on = comparison.validation_set
     assert measured_on is not None
     protocol = f"protocol {measured_on.protocol} v{measured_on.version}, {len(measured_on.images)} images"
-    return [*_aligned(lines), "", *_aligned(results), protocol, *comparison.better]
+    return [*aligned(lines), "", *aligned(results), protocol, *comparison.better]
 
 
 def _pair(summary: Summary) -> str:
     return f"{summary.psnr:.2f}/{summary.ssim:.4f}"
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        "  ".join(cell.rjust(width) if place else cell.ljust(width) for place, (cell, width) in enumerate(row)).rstrip()
-        for row in (zip(line, widths, strict=True) for line in lines)
-    ]

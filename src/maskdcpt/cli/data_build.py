@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import tyro
 
 from maskdcpt.cli.arguments import parse
+from maskdcpt.cli.columns import aligned
 from maskdcpt.corpus import CorpusRecipe, Draft, Estimate, Pool, Processes, build, draft, estimate, read_recipe
 from maskdcpt.corpus.cluster import cluster
 from maskdcpt.datasets import DATASETS
@@ -122,7 +123,7 @@ def _plan(recipe: CorpusRecipe, first: Draft, cost: Estimate | None, workers: in
         "",
         "",
     )
-    yield from _aligned([head, *rows, totals])
+    yield from aligned([head, *rows, totals], left=(0, 1, 8))
     yield ""
     for source in plan.sources:
         yield f"source: {source.name}: {len(source):,} {'images' if source.degraded is None else 'pairs'}"
@@ -144,11 +145,3 @@ def _span(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) if place in (0, 1, 8) else cell.rjust(width)
-                 for place, (cell, width) in enumerate(zip(row, widths, strict=True)))  # fmt: skip
-        yield "  ".join(cells).rstrip()

@@ -10,6 +10,7 @@ from typing import Annotated
 import tyro
 
 from maskdcpt.cli.arguments import parse
+from maskdcpt.cli.columns import aligned
 from maskdcpt.datasets import DATASETS, DataSet, find_dataset
 
 COMMERCIAL = {True: "yes", False: "no", None: "not stated"}
@@ -45,9 +46,7 @@ def _table() -> Iterator[str]:
         )
         for entry in DATASETS.values()
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    yield from aligned(rows, left=range(len(rows[0])))
     yield f"{len(DATASETS)} data sets; --name N tells all about one"
 
 

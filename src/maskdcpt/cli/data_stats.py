@@ -10,6 +10,7 @@ from typing import Annotated
 import tyro
 
 from maskdcpt.cli.arguments import parse
+from maskdcpt.cli.columns import aligned
 from maskdcpt.corpus.stats import SHARES, CorpusStats, TypeStats, read_stats
 from maskdcpt.datasets.verify import usual_workers
 from maskdcpt.errors import require
@@ -65,11 +66,7 @@ def _lines(stats: CorpusStats) -> Iterator[str]:
     yield ""
     shares = " / ".join(map(str, SHARES))
     head = ("type", "pairs", "engine", "real", "levels", f"PSNR, {shares} %", "undamaged")
-    rows = [head, *map(_row, stats.types)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *others in rows:
-        cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
-        yield "  ".join([first.ljust(widths[0]), *cells]).rstrip()
+    yield from aligned([head, *map(_row, stats.types)])
     yield ""
     for name, counts in stats.counts.items():
         shown = [f"{value} {count:,}" for value, count in list(counts.items())[:SHOWN]]

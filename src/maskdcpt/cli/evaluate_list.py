@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from maskdcpt.cli.columns import aligned
 from maskdcpt.datasets import DATASETS
 from maskdcpt.evaluation import Protocol, TestSet
 from maskdcpt.evaluation.testset import CANONICAL, CleanFolder, PairFolders, PhotoFolders, Source, Split
@@ -22,9 +23,7 @@ def list_protocols(protocols: Sequence[Protocol], details: bool) -> Iterator[str
             continue
         rows = [(each.name, each.task, _damage(each), _place(each.source), _count(each)) for each in protocol.sets]
         rows.insert(0, ("set", "task", "damage", "in", "images"))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        yield from (f"  {row}" for row in aligned(rows, left=range(len(rows[0]))))
         for note in protocol.notes:
             yield from textwrap.wrap(note, 110, initial_indent="  ! ", subsequent_indent="    ", break_on_hyphens=False)
     if details:

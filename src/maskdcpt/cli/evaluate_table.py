@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from maskdcpt.cli.columns import aligned
 from maskdcpt.evaluation.bootstrap import Estimate
 from maskdcpt.evaluation.summary import GROUP, MEAN, TASK, Results
 from maskdcpt.evaluation.testset import CANONICAL
@@ -22,7 +23,7 @@ def table(results: Results, metrics: Sequence[Metric]) -> Iterator[str]:
     for line in lines:
         values = [line.values[arm] for arm in results.arms]
         rows.append([line.name, *("/".join(_text(found.get(m.name), m) for m in shown) for found in values)])
-    yield from _aligned(rows)
+    yield from aligned(rows)
     for arm, named in results.named.items():
         if named.accuracy is not None:
             yield f"{arm}: {named.accuracy:.0%} of {named.known} damaged images named rightly"
@@ -50,13 +51,3 @@ def _text(value: Estimate | None, metric: Metric) -> str:
 def digits(metric: Metric) -> int:
     """Digits after the point that a metric is shown with."""
     return 2 if metric.unit == "dB" or metric.name in ("piqe", "niqe", "brisque", "musiq", "fid") else 4
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield "  ".join(cells).rstrip()

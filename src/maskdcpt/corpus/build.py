@@ -31,6 +31,7 @@ from maskdcpt.errors import Preempted, UserError, naming
 from maskdcpt.files import (
     append_row,
     atomic_file,
+    file_sha256,
     read_json,
     read_rows,
     remove_unfinished,
@@ -231,8 +232,7 @@ def _standing(
 
 def _digest(path: Path) -> str | None:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except FileNotFoundError:
         return None
 

@@ -28,7 +28,7 @@ from maskdcpt.corpus.table import Row, write_table
 from maskdcpt.data.labels import basic_types
 from maskdcpt.degradations import CATALOGUE, apply, to_dict
 from maskdcpt.errors import UserError
-from maskdcpt.files import atomic_file
+from maskdcpt.files import atomic_file, file_sha256
 from maskdcpt.images import read_image
 from maskdcpt.seeds import derive_seed
 
@@ -159,8 +159,7 @@ def make_shard(task: ShardTask, alive: Callable[[], object] = lambda: None) -> S
     rows, faults, replaced = make_rows(task, alive)
     with atomic_file(task.path) as temporary:
         write_table(temporary, rows)
-        with temporary.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = file_sha256(temporary)
         size = temporary.stat().st_size
     seconds = time.perf_counter() - start
     return ShardReport(task.shard, task.path.name, digest, size, len(rows), seconds, replaced, tuple(faults))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from maskdcpt.corpus.build import BUILD, DATA, QUARANTINE, RECIPE, SHARDS
 from maskdcpt.corpus.card import CARD, GALLERY
 from maskdcpt.corpus.manifest import MANIFEST
 from maskdcpt.errors import UserError
+from maskdcpt.files import file_sha256
 from maskdcpt.progress import progress_bar
 
 HASHES = ".sha256"
@@ -51,7 +51,7 @@ def copy_to(source: Path, url: str, *, progress: bool = True, alive: Callable[[]
             for path in files:
                 alive()
                 name = path.relative_to(source).as_posix()
-                digest = _digest(path)
+                digest = file_sha256(path)
                 if not _is_there(system, root, name, path.stat().st_size, digest):
                     system.makedirs(f"{root}/{name}".rpartition("/")[0], exist_ok=True)
                     system.put_file(str(path), f"{root}/{name}")
@@ -80,8 +80,3 @@ def _is_there(system: Any, root: str, name: str, size: int, digest: str) -> bool
         return bool(noted == digest.encode() and system.size(f"{root}/{name}") == size)
     except FileNotFoundError:
         return False
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

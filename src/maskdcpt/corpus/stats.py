@@ -25,7 +25,7 @@ from maskdcpt.data.shard_files import IMAGES, ShardFiles
 from maskdcpt.data.tables import open_parquet, read_columns
 from maskdcpt.degradations import CATALOGUE
 from maskdcpt.errors import UserError, naming
-from maskdcpt.files import read_json, read_rows
+from maskdcpt.files import file_sha256, read_json, read_rows
 from maskdcpt.images import decode_image
 from maskdcpt.progress import progress_bar
 from maskdcpt.seeds import derive_seed
@@ -364,10 +364,8 @@ def _verified(files: ShardFiles) -> str:
 
 def _verify_shard(task: _Task) -> list[str]:
     problems: list[str] = []
-    if task.sha256 is not None:
-        with task.path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != task.sha256:
-                problems.append(f"{task.path.name}: not the bytes that it was made with")
+    if task.sha256 is not None and file_sha256(task.path) != task.sha256:
+        problems.append(f"{task.path.name}: not the bytes that it was made with")
     found: list[str] = []
     row = 0
     try:

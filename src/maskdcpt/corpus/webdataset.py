@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import tarfile
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 from maskdcpt.corpus.table import IMAGES
 from maskdcpt.data.tables import open_parquet, read_columns
 from maskdcpt.errors import UserError
-from maskdcpt.files import append_row, atomic_file, read_rows, remove_unfinished, sole_owner, write_rows
+from maskdcpt.files import append_row, atomic_file, file_sha256, read_rows, remove_unfinished, sole_owner, write_rows
 from maskdcpt.progress import progress_bar
 
 RECORD, LOCK = "tars.jsonl", ".lock"
@@ -67,12 +66,12 @@ def export_webdataset(
         with progress_bar(total=len(names), title="tar files", unit="file", show=progress) as bar:
             for tar, path in names.items():
                 alive()
-                digest = _digest(path)
+                digest = file_sha256(path)
                 row = done.get(tar, {})
-                if row.get("shard_sha256") != digest or _digest(out / tar) != row.get("sha256"):
+                if row.get("shard_sha256") != digest or file_sha256(out / tar) != row.get("sha256"):
                     with atomic_file(out / tar) as temporary:
                         pairs += _write_tar(temporary, path)
-                    append_row(out / RECORD, {"tar": tar, "sha256": _digest(out / tar), "shard_sha256": digest})
+                    append_row(out / RECORD, {"tar": tar, "sha256": file_sha256(out / tar), "shard_sha256": digest})
                     made += 1
                 bar.update()
     return ExportReport(len(names), made, pairs)
@@ -99,8 +98,3 @@ def _rows(shard: Path) -> Iterator[dict[str, Any]]:
         for group in range(file.metadata.num_row_groups):
             table = read_columns(file, shard, file.schema_arrow.names, group)
             yield from table.to_pylist()
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

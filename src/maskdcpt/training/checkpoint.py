@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 import shutil
@@ -12,7 +11,7 @@ from typing import Any
 
 import torch
 
-from maskdcpt.files import atomic_folder, write_bytes
+from maskdcpt.files import atomic_folder, file_sha256, write_bytes
 from maskdcpt.pretraining import PretrainingModel, RestorationModel, save_model
 from maskdcpt.training.run import CHECKPOINTS, CONFIG
 
@@ -49,7 +48,7 @@ def save_checkpoint(run: Path, step: int, averaged: PretrainingModel | Restorati
         torch.save(state, buffer)
         write_bytes(temporary / STATE, buffer.getbuffer())
         write_bytes(temporary / CONFIG, (run / CONFIG).read_bytes())
-        sums = [f"{_sha256(path)}  {path.name}\n" for path in sorted(temporary.iterdir())]
+        sums = [f"{file_sha256(path)}  {path.name}\n" for path in sorted(temporary.iterdir())]
         write_bytes(temporary / SUMS, "".join(sums).encode())
     for old in checkpoints(run)[:-KEEP]:
         shutil.rmtree(old)
@@ -93,15 +92,10 @@ def _damage(folder: Path) -> str | None:
             entry = SUM.fullmatch(line)
             if entry is None:
                 return f"{SUMS} is damaged"
-            if _sha256(folder / entry["name"]) != entry["sum"]:
+            if file_sha256(folder / entry["name"]) != entry["sum"]:
                 return f"{entry['name']} is damaged"
     except FileNotFoundError as error:
         return f"{Path(error.filename).name} is missing"
     except UnicodeDecodeError:
         return f"{SUMS} is damaged"
     return None if lines else f"{SUMS} is damaged"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
