@@ -15,8 +15,6 @@ from multiprocessing.synchronize import Barrier
 from statistics import median
 from typing import NamedTuple
 
-import cv2
-import torch
 from torch import Tensor
 
 from maskdcpt.benchmarks.table import line
@@ -29,7 +27,7 @@ from maskdcpt.data import (
     sample_photo,
     training_batches,
 )
-from maskdcpt.data.loader import prepare_worker
+from maskdcpt.data.loader import one_thread, prepare_worker
 from maskdcpt.degradations import CATALOGUE, Degradation, Level, apply
 from maskdcpt.progress import progress_bar
 
@@ -74,22 +72,13 @@ def _lines(entries: Sequence[Degradation], plan: DegradationPlan) -> Iterator[st
     photo = central_crop(sample_photo("astronaut"), SIDE)
     rates: list[float] = []
     kinds = [entry.only(kind) for entry in entries for kind in entry.kinds]
-    threads = cv2.getNumThreads(), torch.get_num_threads()
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    try:
-        with progress_bar(total=len(kinds), title="bench", unit="kind") as bar:
-            for kind in kinds:
-                levels = (*kind.levels, *kind.held_out)
-                seconds = [_fastest(photo, level, plan.rounds) for level in levels]
-                rates.append(len(levels) / sum(seconds))
-                yield line(
-                    (CATALOGUE.types_of(levels[0])[0].name, kind.name, f"{rates[-1]:.0f}", _shares(photo, levels))
-                )
-                bar.update()
-    finally:
-        cv2.setNumThreads(threads[0])
-        torch.set_num_threads(threads[1])
+    with one_thread(), progress_bar(total=len(kinds), title="bench", unit="kind") as bar:
+        for kind in kinds:
+            levels = (*kind.levels, *kind.held_out)
+            seconds = [_fastest(photo, level, plan.rounds) for level in levels]
+            rates.append(len(levels) / sum(seconds))
+            yield line((CATALOGUE.types_of(levels[0])[0].name, kind.name, f"{rates[-1]:.0f}", _shares(photo, levels)))
+            bar.update()
     mean = math.exp(sum(map(math.log, rates)) / len(rates))
     yield from ("", f"Geometric mean {mean:.0f} images/s, slowest {min(rates):.0f} images/s.", "")
     if plan.batches:

@@ -6,12 +6,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
-import torch
 
 from maskdcpt.corpus.make import make_pair, read_original
 from maskdcpt.corpus.plan import Plan
+from maskdcpt.data.loader import one_thread
 from maskdcpt.errors import UserError
 
 SAMPLE = 3
@@ -45,14 +44,8 @@ def estimate(plan: Plan) -> Estimate | None:
 
     Takes a few seconds. Nothing is written.
     """
-    threads = cv2.getNumThreads(), torch.get_num_threads()
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return _estimate(plan)
-    finally:
-        cv2.setNumThreads(threads[0])
-        torch.set_num_threads(threads[1])
 
 
 def _estimate(plan: Plan) -> Estimate | None:

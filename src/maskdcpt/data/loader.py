@@ -157,3 +157,16 @@ def prepare_worker() -> None:
     # Workers run beside the training step; more threads each would only compete with it.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Has this process make samples on one core in the block, as each worker does."""
+    threads = cv2.getNumThreads(), torch.get_num_threads()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads[0])
+        torch.set_num_threads(threads[1])
