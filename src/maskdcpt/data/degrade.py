@@ -14,6 +14,7 @@ from maskdcpt.errors import UserError, naming
 from maskdcpt.files import append_row, read_rows, remove_unfinished, sole_owner, write_rows
 from maskdcpt.images import (
     BatchReport,
+    Naming,
     Picture,
     format_of,
     pair_files,
@@ -122,7 +123,7 @@ def _plan(
     if one is not None and len(one) == 1 and not one[0].place and not target.is_dir():
         pairs, folder = pair_files(source, target), None
     elif source.is_dir() or not source.exists():
-        pairs, folder = pair_files(source, target, suffix=".png"), target
+        pairs, folder = pair_files(source, target, Naming(ext=".png")), target
     else:
         if target.exists() and not target.is_dir():
             raise UserError(f"{target}: several results need a folder to go to, and this is a file")

@@ -5,14 +5,17 @@ from maskdcpt.images.decode import Picture
 from maskdcpt.images.discover import list_images
 from maskdcpt.images.forms import LUMA, ImageT, from_tensor, to_pil, to_tensor
 from maskdcpt.images.io import FORMATS, decode_image, format_of, read_image, write_image
+from maskdcpt.images.naming import Naming, find_images
 
 __all__ = [
     "FORMATS",
     "LUMA",
     "BatchReport",
     "ImageT",
+    "Naming",
     "Picture",
     "decode_image",
+    "find_images",
     "format_of",
     "from_tensor",
     "list_images",

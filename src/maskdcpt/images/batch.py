@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from maskdcpt.errors import UserError
-from maskdcpt.images.discover import list_images
 from maskdcpt.images.io import format_of
+from maskdcpt.images.naming import SAME_NAMES, Naming, find_images
 from maskdcpt.progress import progress_bar
 
 
@@ -41,42 +41,47 @@ class BatchReport:
     """How long it took."""
 
 
-def pair_files(source: Path, target: Path, suffix: str | None = None) -> list[tuple[Path, Path]]:
+def pair_files(
+    source: Path | Sequence[Path], target: Path, naming: Naming = SAME_NAMES, recursive: bool = True
+) -> list[tuple[Path, Path]]:
     """Every image that ``source`` is or holds, with the file that it is to become.
 
     Args:
-        source: An image or a folder.
-        target: For an image its new file, or an existing folder to put it in; for a folder the folder that mirrors it.
-        suffix: What the names of new files end in, other than a file that ``target`` names; None for that of the
-            original.
+        source: An image, a folder or a pattern, as ``find_images`` takes it, or several of them.
+        target: For a single image its new file, or an existing folder to put it in; else the folder for all of them,
+            which mirrors a single folder.
+        naming: How files in a folder are called.
+        recursive: Whether to look into folders below a folder.
 
     Raises:
         UserError: If there is no image, source and target overlap, the target's suffix is no image format's, or two
             images would become one.
     """
-    if source.is_dir():
+    sources = [source] if isinstance(source, Path) else list(source)
+    found = find_images(sources, recursive)
+    if len(sources) == 1 and sources[0].is_file() and not target.is_dir():
+        format_of(target)
+        pairs = [(found[0].path, target)]
+    else:
         if target.exists() and not target.is_dir():
             raise UserError(f"{target}: a folder of images needs a folder to go to, and this is a file")
-        here, there = source.resolve(), target.resolve()
-        if here == there or here in there.parents or there in here.parents:
-            raise UserError(f"{target}: the new images need a folder apart from {source}")
-        pairs = [(path, _renamed(target / path.relative_to(source), suffix)) for path in list_images(source)]
-        refuse_originals(pairs)
-        twice = [path for path, count in Counter(path for _, path in pairs).items() if count > 1]
-        if twice:
-            both = " and ".join(str(path) for path, new in pairs if new == twice[0])
-            raise UserError(f"{both} would both become {twice[0]}; rename one")
-        return pairs
-    if not source.exists():
-        raise UserError(f"{source}: no such file or folder")
-    target = _renamed(target / source.name, suffix) if target.is_dir() else target
-    format_of(target)
-    refuse_originals([(source, target)])
-    return [(source, target)]
+        for folder in sources:
+            _refuse_overlap(folder, target)
+        pairs = [(each.path, target / naming.rename(each.name, number)) for number, each in enumerate(found, 1)]
+        for _, path in pairs:
+            format_of(path)
+    refuse_originals(pairs)
+    twice = [path for path, count in Counter(path for _, path in pairs).items() if count > 1]
+    if twice:
+        both = " and ".join(str(path) for path, new in pairs if new == twice[0])
+        raise UserError(f"{both} would both become {twice[0]}; rename one")
+    return pairs
 
 
-def _renamed(path: Path, suffix: str | None) -> Path:
-    return path if suffix is None else path.with_suffix(suffix)
+def _refuse_overlap(source: Path, target: Path) -> None:
+    here, there = source.resolve(), target.resolve()
+    if source.is_dir() and (here == there or here in there.parents or there in here.parents):
+        raise UserError(f"{target}: the new images need a folder apart from {source}")
 
 
 def refuse_originals(pairs: Sequence[tuple[Path, Path]]) -> None:
