@@ -1,44 +1,173 @@
-"""``maskdcpt restore``: restores an image or a folder of images."""
+"""``maskdcpt restore``: restores an image, or all of folders and patterns."""
 
 from __future__ import annotations
 
+import json
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from maskdcpt.cli.arguments import parse
-from maskdcpt.inference import Restorer, restore_files
+from maskdcpt.errors import UserError
+from maskdcpt.images import Naming
+from maskdcpt.images.naming import MIRROR
+from maskdcpt.inference import (
+    BatchOptions,
+    Outcome,
+    Restorer,
+    RestoreOptions,
+    RestoreReport,
+    Shown,
+    plan_files,
+    restore_files,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Restores an image or all images of a folder, at their size."""
+    """Restores photos at their size, in their format, and with all else that is in their files."""
 
-    source: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="IN")]]
-    """Image or folder; of a folder all images in and below it."""
-    target: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="OUT")]]
-    """Restored image, or the folder for restored images, which keep their names."""
+    paths: tyro.conf.Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IN [IN ...] OUT")]]
+    """Images, folders or quoted patterns such as 'photos/**/*.jpg'; and the restored image, or the folder for restored
+    images, which keep their names. The same command goes on after an interruption."""
     weights: Annotated[str, tyro.conf.arg(metavar="DIR")] = "default"
     """Folder of weights or of a training run, a file of weights, or user/name on the Hugging Face Hub."""
     force: tyro.conf.FlagCreatePairsOff[bool] = False
     """Replaces files that exist."""
+    recursive: bool = True
+    """Looks into folders below a folder."""
+    suffix: Annotated[str, tyro.conf.arg(metavar="TEXT")] = ""
+    """Put behind the names of results in a folder, as in photo_restored.jpg with --suffix _restored."""
+    output_template: Annotated[str | None, tyro.conf.arg(metavar="TEMPLATE")] = None
+    """What results in a folder are called, of {folder}, {stem}, {ext} and {number}, such as '{number:04}{ext}'."""
+    format: Annotated[str | None, tyro.conf.arg(metavar="EXT")] = None
+    """Format of results in a folder, by its ending, such as png; without it that of each original."""
+    quality: Annotated[int | None, tyro.conf.arg(metavar="1-100")] = None
+    """Quality of JPEG, WebP and AVIF; without it that of each original, or a high one."""
+    depth: Literal[8, 16, 32] | None = None
+    """Bits of a sample, 32 for floating point; without it those of each original."""
+    metadata: bool = True
+    """Keeps EXIF, XMP, colour profile and resolution."""
+    clean: Literal["auto", "leave", "restore"] = "auto"
+    """What becomes of images that look clean; auto restores a single image and leaves those of a folder."""
+    only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TYPE")] = ()
+    """Restores images that look damaged by one of these types alone, and leaves the others."""
+    strength: float = 1.0
+    """Share of the restored image in the result, from 0 to 1; the rest is the original."""
+    self_ensemble: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Averages over turned and mirrored copies: a little better, eight times as long."""
+    tile: Annotated[int, tyro.conf.arg(metavar="PIXELS")] = 0
+    """Side of the pieces that large images are restored in; 0 chooses it by the memory that is free."""
+    memory: Annotated[float, tyro.conf.arg(metavar="GIB")] = 0.0
+    """Memory that restoring may take; 0 for most of what is free."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Numbers that the network computes with; auto takes bfloat16 where that is faster and float32 elsewhere."""
+    compile: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Compiles the network first, which takes minutes and may pay for many images."""
+    dry_run: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Tells what would be done, and does nothing."""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Prints a line of JSON for each image instead of text."""
     device: str = "auto"
     """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
 
 
 def run(argv: list[str]) -> int:
-    """Runs the command; returns its exit code, 1 if some images of a folder could not be restored."""
+    """Runs the command; returns its exit code, 1 if some of several images could not be restored."""
     options = parse(Options, argv, prog="maskdcpt restore")
-    restorer = Restorer.from_pretrained(options.weights, device=options.device)
-    report = restore_files(restorer, options.source, options.target, options.force)
-    for note in report.notes:
-        print(f"note: {note}")
-    done, total = len(report.written), len(report.written) + len(report.failures)
-    rate = done / report.seconds
-    print(f"{done} of {total} images restored in {report.seconds:.1f} s ({rate:.2f} images/s): {options.target}")
-    for failure in report.failures:
-        print(f"error: {failure}", file=sys.stderr)
-    return 1 if report.failures else 0
+    sources, target = _paths(options.paths)
+    batch = _batch_options(options)
+    network = RestoreOptions(
+        tile=options.tile,
+        memory=round(options.memory * 2**30),
+        precision=options.precision,
+        self_ensemble=options.self_ensemble,
+        strength=options.strength,
+        compile=options.compile,
+    )
+    restorer = Restorer.from_pretrained(options.weights, device=options.device, options=network)
+    if options.dry_run:
+        return _tell_plan(options, restorer, sources, target, batch)
+    report = restore_files(restorer, sources, target, batch, watch=_print_json if options.json else None)
+    if not options.json:
+        for line in _summary(report, target):
+            print(line)
+    for outcome in report.of("failed"):
+        print(f"error: {outcome.reason}", file=sys.stderr)
+    return 1 if report.of("failed") else 0
+
+
+def _paths(paths: tuple[Path, ...]) -> tuple[Path | tuple[Path, ...], Path]:
+    if len(paths) < 2:
+        missing = "OUT" if paths else "IN and OUT"
+        raise UserError(f"the following is missing from maskdcpt restore: {missing}; see maskdcpt restore --help")
+    *sources, target = paths
+    return (sources[0] if len(sources) == 1 else tuple(sources)), target
+
+
+def _batch_options(options: Options) -> BatchOptions:
+    if options.output_template is not None and options.suffix:
+        raise UserError("--suffix and --output-template both say what results are called; leave one out")
+    template = options.output_template or MIRROR.replace("{ext}", _literal(options.suffix) + "{ext}")
+    ext = None if options.format is None else f".{options.format.lower().lstrip('.')}"
+    return BatchOptions(
+        force=options.force,
+        recursive=options.recursive,
+        naming=Naming(template, ext),
+        leave_clean={"auto": None, "leave": True, "restore": False}[options.clean],
+        only=options.only,
+        quality=options.quality,
+        depth=options.depth,
+        metadata=options.metadata,
+    )
+
+
+def _literal(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _tell_plan(
+    options: Options, restorer: Restorer, sources: Path | tuple[Path, ...], target: Path, batch: BatchOptions
+) -> int:
+    plan = plan_files(restorer, sources, target, batch)
+    for source, new in plan.pairs:
+        done = new in plan.before
+        if options.json:
+            print(json.dumps({"source": str(source), "target": str(new), "status": "before" if done else "planned"}))
+        else:
+            print(f"{'done before' if done else 'would restore'}: {source} -> {new}")
+    return 0
+
+
+def _print_json(outcome: Outcome, shown: Shown | None) -> None:
+    print(json.dumps(outcome.as_dict()), flush=True)
+
+
+def _summary(report: RestoreReport, target: Path) -> Iterator[str]:
+    yield from (f"note: {outcome.source}: {note}" for outcome in report.outcomes for note in outcome.notes)
+    yield from (f"left as it was: {outcome.source} ({outcome.reason})" for outcome in report.of("left"))
+    yield from _found(report)
+    restored, left, before = (len(report.of(status)) for status in ("restored", "left", "before"))
+    more = "".join(f", {count} {what}" for count, what in ((left, "left as they were"), (before, "done before")) if count)
+    rate = restored / report.seconds
+    total = len(report.outcomes)
+    yield f"{restored} of {total} images restored in {report.seconds:.1f} s ({rate:.2f} images/s){more}: {target}"
+
+
+def _found(report: RestoreReport) -> Iterator[str]:
+    verdicts = [outcome.verdict for outcome in report.outcomes if outcome.verdict is not None]
+    if len(report.outcomes) == 1:
+        yield from (f"found: {verdict.reason}" for verdict in verdicts)
+        return
+    counts = Counter(next(iter(verdict.types)) for verdict in verdicts if not verdict.clean)
+    if counts:
+        yield "found: " + ", ".join(f"{name} in {count}" for name, count in counts.most_common())
+    unfamiliar = [outcome.source for outcome in report.outcomes if outcome.verdict and outcome.verdict.unfamiliar]
+    if unfamiliar:
+        some = ", ".join(map(str, unfamiliar[:5])) + (" and others" if len(unfamiliar) > 5 else "")
+        yield f"{len(unfamiliar)} images are unlike what the weights were trained on, so take a look: {some}"

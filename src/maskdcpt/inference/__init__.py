@@ -1,6 +1,20 @@
 """Using trained weights: restoring images and naming what damaged them."""
 
-from maskdcpt.inference.batch import restore_files
-from maskdcpt.inference.restorer import Restorer
+from maskdcpt.inference.batch import Plan, RestoreReport, Watcher, plan_files, restore_files
+from maskdcpt.inference.options import RestoreOptions
+from maskdcpt.inference.outcome import BatchOptions, Outcome, Shown
+from maskdcpt.inference.restorer import Restored, Restorer
 
-__all__ = ["Restorer", "restore_files"]
+__all__ = [
+    "BatchOptions",
+    "Outcome",
+    "Plan",
+    "RestoreOptions",
+    "RestoreReport",
+    "Restored",
+    "Restorer",
+    "Shown",
+    "Watcher",
+    "plan_files",
+    "restore_files",
+]

@@ -1,52 +1,178 @@
-"""Restoring files: one, or all of a folder."""
+"""Restoring files: one, or many."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from maskdcpt.errors import naming
-from maskdcpt.images import BatchReport, pair_files, read_image, refuse_existing, work_through, write_image
+from maskdcpt.errors import Preempted, UserError, nearest
+from maskdcpt.images import pair_files, refuse_existing
+from maskdcpt.inference.journal import Journal
+from maskdcpt.inference.outcome import BatchOptions, Outcome, Shown, Status
 from maskdcpt.inference.restorer import Restorer
+from maskdcpt.inference.stages import Job, Stages
+from maskdcpt.overlap import overlap
+from maskdcpt.progress import progress_bar
+from maskdcpt.signals import StopAsked, StopRequest
+
+Watcher = Callable[[Outcome, Shown | None], None]
+"""Is told of each image as soon as it is done, with its pixels if they were asked for and there are any."""
+
+USUAL = BatchOptions()
+"""All images are restored and written as their originals were."""
 
 
-class _Job(NamedTuple):
-    source: Path
-    target: Path
+@dataclass(frozen=True)
+class RestoreReport:
+    """What became of all images."""
+
+    outcomes: tuple[Outcome, ...]
+    """One for each image, in order."""
+    seconds: float
+    """How long it took."""
+
+    def of(self, status: Status) -> tuple[Outcome, ...]:
+        """Those that ended in a certain way."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status == status)
 
 
-def restore_files(
-    restorer: Restorer, source: Path, target: Path, force: bool = False, progress: bool = True
-) -> BatchReport:
-    """Restores a file, or all images in and below a folder under the same names.
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, before anything is."""
 
-    A file that cannot be restored does not stop the rest of a folder. Every image that has been written is whole,
-    whatever happens later.
+    pairs: tuple[tuple[Path, Path], ...]
+    """The images with the files that they are to become."""
+    before: frozenset[Path]
+    """Those of the files that are there already, made of the same by the same settings."""
+    journal: Journal | None
+    """What remembers finished results; None for a single image."""
+
+    @property
+    def single(self) -> bool:
+        """Whether one image was asked for by name."""
+        return self.journal is None
+
+
+def plan_files(
+    restorer: Restorer, sources: Path | Sequence[Path], target: Path, options: BatchOptions = USUAL
+) -> Plan:
+    """Finds out what there is to do, and changes nothing.
 
     Args:
         restorer: The network.
-        source: An image or a folder.
-        target: For an image its restored file, or an existing folder to put it in; for a folder the folder that
-            mirrors it, made where missing.
-        force: Whether to replace files that exist.
-        progress: Whether to show a progress bar on standard error for a folder.
+        sources: An image, a folder or a pattern, or several of them.
+        target: For a single image its result, or an existing folder to put it in; else the folder of results, which
+            mirrors a single folder.
+        options: Which images are restored, and what they are called.
 
     Raises:
-        UserError: Before any work: if there is nothing to restore, source and target overlap, the target's suffix is
-            no image format's, or files exist and ``force`` is not set. For a single file, if it cannot be restored.
-            Whenever the disk is full or the target cannot be written; then the message says how far it got.
+        UserError: If there is nothing to restore, originals and results overlap, a result's suffix is no image
+            format's, files exist that are not results of the same call and ``force`` is not set, or a type of damage
+            is one that the weights do not know.
     """
-    jobs = [_Job(*pair) for pair in pair_files(source, target)]
-    if not force:
-        refuse_existing([job.target for job in jobs])
+    _require_known(restorer, options.only)
+    pairs = tuple(pair_files(sources, target, options.naming, options.recursive))
+    if isinstance(sources, Path) and sources.is_file():
+        if not options.force:
+            refuse_existing([pairs[0][1]])
+        return Plan(pairs, frozenset(), None)
+    journal = Journal(target, {**restorer.describe(), **options.as_dict()})
+    if options.force:
+        return Plan(pairs, frozenset(), journal)
+    before = frozenset(new for source, new in pairs if journal.finished(source, new))
+    refuse_existing([new for _, new in pairs if new not in before and not journal.begun(new)])
+    return Plan(pairs, before, journal)
 
-    def restore(job: _Job) -> Iterable[str]:
-        picture = read_image(job.source)
-        job.target.parent.mkdir(parents=True, exist_ok=True)  # before the network's work, which would be lost
-        with naming(job.source):
-            restored = restorer.restore(picture.pixels)
-        write_image(restored, job.target, like=picture)
-        return [f"{job.source}: {note}" for note in picture.notes]
 
-    return work_through(jobs, restore, title="restoring", single=not source.is_dir(), progress=progress)
+def restore_files(
+    restorer: Restorer,
+    sources: Path | Sequence[Path],
+    target: Path,
+    options: BatchOptions = USUAL,
+    *,
+    watch: Watcher | None = None,
+    show: bool = False,
+    progress: bool = True,
+) -> RestoreReport:
+    """Restores an image, or all that folders and patterns stand for, each frame of it.
+
+    The next image is read and the last one written while one is restored. An image of several that cannot be restored
+    does not stop the rest. Every result is whole, whatever happens later, and the same call after an interruption goes
+    on with what is missing: the folder of results remembers what it was made of.
+
+    Args:
+        restorer: The network.
+        sources: As for ``plan_files``.
+        target: As for ``plan_files``.
+        options: Which images are restored, and how they are written.
+        watch: Is told of each image as soon as it is done, in this thread.
+        show: Whether it is shown pixels as well.
+        progress: Whether to show a progress bar on standard error, for more than a single image.
+
+    Raises:
+        UserError: Before any work as ``plan_files``. For a single image, if it cannot be restored. Whenever the disk
+            is full or a result cannot be written; then the message says how far it got.
+        Preempted: If the process was asked to stop; what is finished stays.
+    """
+    start = time.perf_counter()
+    plan = plan_files(restorer, sources, target, options)
+    leave_clean = not plan.single if options.leave_clean is None else options.leave_clean
+    stages = Stages(restorer, options, leave_clean, plan.journal, show)
+    with plan.journal.owning() if plan.journal is not None else nullcontext():
+        outcomes = {outcome.target: outcome for outcome in _work(plan, stages, watch or _nobody, progress)}
+    return RestoreReport(tuple(outcomes[new] for _, new in plan.pairs), time.perf_counter() - start)
+
+
+def _nobody(outcome: Outcome, shown: Shown | None) -> None:
+    """Watches without a word."""
+
+
+def _work(plan: Plan, stages: Stages, watch: Watcher, progress: bool) -> list[Outcome]:
+    outcomes = [Outcome(source, new, "before") for source, new in plan.pairs if new in plan.before]
+    for outcome in outcomes:
+        watch(outcome, None)
+    jobs = [Job(source, new) for source, new in plan.pairs if new not in plan.before]
+    show = progress and bool(jobs) and not plan.single
+    bar = progress_bar(total=len(plan.pairs), title="restoring", unit="image", done=len(outcomes), show=show)
+    stop = StopRequest()
+    with stop.listening(), bar, closing(overlap(jobs, stages.read, stages.work, stages.write)) as results:
+        try:
+            with stop.interrupting():
+                for job, result in results:
+                    outcomes.append(_outcome(job, result, plan, outcomes))
+                    watch(outcomes[-1], job.shown)
+                    job.shown = None  # so that the pixels of no other image are kept
+                    bar.update()
+        except StopAsked:
+            done = _count_done(outcomes)
+            text = f"asked to stop; {done} of {len(plan.pairs)} images are done"
+            raise Preempted(text if plan.single else f"{text}, and the same command goes on") from None
+    return outcomes
+
+
+def _count_done(outcomes: Sequence[Outcome]) -> int:
+    return sum(outcome.status != "failed" for outcome in outcomes)
+
+
+def _outcome(job: Job, result: Outcome | Exception, plan: Plan, before: Sequence[Outcome]) -> Outcome:
+    if isinstance(result, Outcome):
+        return result
+    if isinstance(result, OSError):
+        done = "" if plan.single else f"; {_count_done(before)} of {len(plan.pairs)} images were done"
+        raise UserError(f"{job.target}: cannot be written ({result.strerror}){done}") from result
+    if isinstance(result, UserError) and not plan.single:
+        return job.failed(result)
+    raise result
+
+
+def _require_known(restorer: Restorer, types: Sequence[str]) -> None:
+    if not types:
+        return
+    if restorer.classifier is None:
+        raise UserError("these weights have no classifier, which is what tells types of damage")
+    for name in types:
+        if name not in restorer.classifier.classes:
+            raise UserError(f"these weights know no damage called {name!r}{nearest(name, restorer.classifier.classes)}")

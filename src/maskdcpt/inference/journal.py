@@ -1,0 +1,87 @@
+"""What a folder of restored images was made of, so that the same command goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from maskdcpt.files import append_durably, read_rows, remove_unfinished, sole_owner, write_rows
+
+FOLDER = ".maskdcpt"
+"""Folder, in that of the results, of what is known about them."""
+
+
+class Journal:
+    """Which results of a folder are finished, by what settings and from which state of their originals.
+
+    Args:
+        folder: Folder of results.
+        settings: All that a result depends on besides its original, as plain values.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        self._folder = folder
+        self._path = folder / FOLDER / "restored.jsonl"
+        self._settings = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        rows = read_rows(self._path)
+        if rows:
+            write_rows(self._path, rows)  # without the line that an interruption has cut off
+        self._rows = {row["target"]: row for row in rows}
+
+    @contextmanager
+    def owning(self) -> Iterator[None]:
+        """Keeps other processes from writing results to the folder, and clears what a killed one has left.
+
+        Raises:
+            UserError: If another process is at it.
+            OSError: If the folder cannot be written.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with sole_owner(self._path.parent / "lock", "restoring into"):
+            for folder in {self._folder, *((self._folder / target).parent for target in self._rows)}:
+                remove_unfinished(folder)
+            yield
+
+    def finished(self, source: Path, target: Path) -> bool:
+        """Whether a result is there and what making it again would give."""
+        row = self._rows.get(self._name(target), {})
+        same = (row.get("source"), row.get("settings")) == (_state(source), self._settings)
+        return same and row.get("result") is not None and row["result"] == _state(target)
+
+    def begun(self, target: Path) -> bool:
+        """Whether a file may be the result of work that was interrupted before it could be recorded."""
+        row = self._rows.get(self._name(target), {})
+        return bool(row) and row["result"] is None
+
+    def begin(self, source: Path, target: Path) -> None:
+        """Records that a result is about to be written."""
+        self._record(source, target, None)
+
+    def finish(self, source: Path, target: Path) -> None:
+        """Records that it has been."""
+        self._record(source, target, _state(target))
+
+    def _record(self, source: Path, target: Path, result: list[Any] | None) -> None:
+        row = {
+            "target": self._name(target),
+            "source": _state(source),
+            "settings": self._settings,
+            "result": result,
+        }
+        append_durably(self._path, row)
+        self._rows[row["target"]] = row
+
+    def _name(self, target: Path) -> str:
+        return target.relative_to(self._folder).as_posix()
+
+
+def _state(path: Path) -> list[Any] | None:
+    """What tells a file from another, and from itself when it was different; None if there is none."""
+    if not path.is_file():
+        return None
+    status = path.stat()
+    return [str(path.resolve()), status.st_size, status.st_mtime_ns]
