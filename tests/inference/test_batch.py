@@ -1,11 +1,37 @@
 """Restoring files and folders."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 import torch
+from PIL import Image
 
-from maskdcpt.errors import UserError
-from maskdcpt.images import read_image, write_image
-from maskdcpt.inference import Restorer, restore_files
+from maskdcpt.errors import Preempted, UserError
+from maskdcpt.images import Naming, read_image, write_image
+from maskdcpt.inference import BatchOptions, Restorer, RestoreOptions, plan_files, restore_files
+from maskdcpt.inference.verdict import Verdict
+
+FORCE = BatchOptions(force=True)
+
+# Restores a folder, and tells in a file of each image that goes through the network, which takes a moment for it.
+SLOW = """
+import sys, time
+from pathlib import Path
+from maskdcpt.cli.main import main
+from maskdcpt.inference import Restorer
+restore = Restorer.restore_pixels
+def slow(self, pixels):
+    with open(sys.argv[1], "a") as log:
+        log.write("image\\n")
+    time.sleep(0.05)
+    return restore(self, pixels)
+Restorer.restore_pixels = slow
+main(sys.argv[2:])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -26,20 +52,41 @@ def photos(tmp_path):
 
 
 def files(folder):
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    """Names of all files that are not hidden."""
+    names = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    return sorted(name.as_posix() for name in names if not any(part.startswith(".maskdcpt") for part in name.parts))
+
+
+def statuses(report):
+    return [outcome.status for outcome in report.outcomes]
+
+
+class Judging:
+    """A restorer that finds in images what it is told to, by their height."""
+
+    def __init__(self, restorer, verdicts):
+        self.restorer, self.verdicts = restorer, verdicts
+
+    def __getattr__(self, name):
+        return getattr(self.restorer, name)
+
+    def examine(self, pixels):
+        return self.verdicts[pixels.shape[1]]
+
+
+def verdict(type_name, clean=False):
+    return Verdict({type_name: 0.9, "haze" if type_name != "haze" else "low_light": 0.1}, clean, False, "a reason")
 
 
 def test_a_folder_is_mirrored(tmp_path, restorer, photos):
     report = restore_files(restorer, photos, tmp_path / "out" / "restored")
     assert files(tmp_path / "out" / "restored") == ["a.png", "b.jpg", "trip/c.webp"]
-    assert [path.name for path in report.written] == ["a.png", "b.jpg", "c.webp"]
-    assert (report.failures, report.notes) == ((), ())
+    assert [outcome.target.name for outcome in report.of("restored")] == ["a.png", "b.jpg", "c.webp"]
     assert report.seconds > 0
-    for path in report.written:
-        original = photos / path.relative_to(tmp_path / "out" / "restored")
-        assert read_image(path).pixels.shape == read_image(original).pixels.shape
+    for outcome in report.outcomes:
+        assert read_image(outcome.target).pixels.shape == read_image(outcome.source).pixels.shape
     expected = restorer.restore(read_image(photos / "a.png").pixels)
-    assert (read_image(report.written[0]).pixels - expected).abs().max() <= 0.5 / 255 + 1e-6
+    assert (read_image(report.outcomes[0].target).pixels - expected).abs().max() <= 0.5 / 255 + 1e-6
 
 
 def test_a_file_goes_to_a_name_or_into_a_folder(tmp_path, restorer, photos):
@@ -47,6 +94,12 @@ def test_a_file_goes_to_a_name_or_into_a_folder(tmp_path, restorer, photos):
     assert read_image(tmp_path / "new" / "named.jpg").format == "JPEG"
     restore_files(restorer, photos / "a.png", tmp_path / "new")
     assert files(tmp_path / "new") == ["a.png", "named.jpg"]
+
+
+def test_several_sources_and_names_by_a_template(tmp_path, restorer, photos):
+    options = BatchOptions(naming=Naming("{stem}-{number}{ext}", ".png"))
+    restore_files(restorer, [photos / "trip", photos / "a.png"], tmp_path / "out", options)
+    assert files(tmp_path / "out") == ["a-2.png", "c-1.png"]
 
 
 def test_existing_files_are_refused_before_any_work(tmp_path, restorer, photos):
@@ -57,9 +110,44 @@ def test_existing_files_are_refused_before_any_work(tmp_path, restorer, photos):
     with pytest.raises(UserError, match=r"1 of 3 files exist, .*out/trip/c\.webp the first; --force replaces them"):
         restore_files(restorer, photos, out)
     assert files(out) == ["trip/c.webp"]
-    restore_files(restorer, photos, out, force=True)
+    restore_files(restorer, photos, out, FORCE)
     assert files(out) == ["a.png", "b.jpg", "trip/c.webp"]
     assert (out / "trip" / "c.webp").read_bytes() != before
+
+
+def test_the_same_call_does_what_is_missing_and_no_more(tmp_path, restorer, photos):
+    out = tmp_path / "out"
+    restore_files(restorer, photos, out)
+    times = {name: (out / name).stat().st_mtime_ns for name in files(out)}
+    (out / "b.jpg").unlink()
+    write_image(torch.rand(3, 5, 5), photos / "new.png")
+    report = restore_files(restorer, photos, out)
+    assert statuses(report) == ["before", "restored", "restored", "before"]
+    assert (out / "a.png").stat().st_mtime_ns == times["a.png"]
+    assert statuses(restore_files(restorer, photos, out)) == ["before"] * 4
+
+
+def test_other_settings_are_other_results(tmp_path, weights, restorer, photos):
+    restore_files(restorer, photos, tmp_path / "out")
+    half = Restorer.from_pretrained(weights, device="cpu", options=RestoreOptions(strength=0.5))
+    for call in (lambda: restore_files(half, photos, tmp_path / "out"),
+                 lambda: restore_files(restorer, photos, tmp_path / "out", BatchOptions(quality=50))):
+        with pytest.raises(UserError, match="3 of 3 files exist"):
+            call()
+
+
+def test_an_original_that_has_changed_is_not_taken_for_done(tmp_path, restorer, photos):
+    restore_files(restorer, photos, tmp_path / "out")
+    write_image(torch.zeros(3, 9, 12), photos / "a.png")
+    with pytest.raises(UserError, match=r"1 of 3 files exist, .*out/a\.png"):
+        restore_files(restorer, photos, tmp_path / "out")
+
+
+def test_a_plan_changes_nothing(tmp_path, restorer, photos):
+    before = files(tmp_path)
+    plan = plan_files(restorer, photos, tmp_path / "out")
+    assert [new.relative_to(tmp_path / "out").as_posix() for _, new in plan.pairs] == ["a.png", "b.jpg", "trip/c.webp"]
+    assert files(tmp_path) == before
 
 
 def test_a_broken_file_does_not_stop_the_rest(tmp_path, restorer, photos):
@@ -67,9 +155,9 @@ def test_a_broken_file_does_not_stop_the_rest(tmp_path, restorer, photos):
     (photos / "bad.png").write_text("text")
     report = restore_files(restorer, photos, tmp_path / "out")
     assert files(tmp_path / "out") == ["a.png", "trip/c.webp"]
-    assert len(report.failures) == 2
-    assert f"{photos / 'b.jpg'}: the image is damaged or cut short" in report.failures[0]
-    assert f"{photos / 'bad.png'}: not an image" in report.failures[1]
+    assert statuses(report) == ["restored", "failed", "failed", "restored"]
+    assert f"{photos / 'b.jpg'}: the image is damaged or cut short" in report.outcomes[1].reason
+    assert f"{photos / 'bad.png'}: not an image" in report.outcomes[2].reason
 
 
 def test_output_that_is_not_finite_is_never_written(tmp_path, weights, photos):
@@ -77,20 +165,86 @@ def test_output_that_is_not_finite_is_never_written(tmp_path, weights, photos):
     with torch.no_grad():
         broken.backbone.ending.bias.fill_(float("inf"))
     report = restore_files(broken, photos, tmp_path / "out")
-    assert report.written == ()
+    assert statuses(report) == ["failed"] * 3
     assert files(tmp_path / "out") == []
-    assert all("the network's output is not finite" in failure for failure in report.failures)
-    assert [failure.split(":")[0] for failure in report.failures] == [
+    assert all("the network's output is not finite" in outcome.reason for outcome in report.outcomes)
+    assert [outcome.reason.split(":")[0] for outcome in report.outcomes] == [
         str(photos / name) for name in ("a.png", "b.jpg", "trip/c.webp")
     ]
 
 
-def test_notes_name_the_file(tmp_path, restorer, photos):
-    from PIL import Image
-
-    Image.new("RGBA", (4, 4)).save(photos / "a.png")
+def test_alpha_is_kept(tmp_path, restorer, photos):
+    image = Image.new("RGBA", (6, 5), (200, 100, 50, 255))
+    image.putpixel((2, 3), (10, 20, 30, 77))
+    image.save(photos / "a.png")
     report = restore_files(restorer, photos, tmp_path / "out")
-    assert report.notes == (f"{photos / 'a.png'}: alpha channel dropped",)
+    with Image.open(report.outcomes[0].target) as restored:
+        assert restored.mode == "RGBA"
+        assert restored.getchannel("A").tobytes() == image.getchannel("A").tobytes()
+
+
+def test_every_frame_is_restored(tmp_path, restorer, photos):
+    frames = [Image.effect_noise((8, 6), 60).convert("RGB") for _ in range(3)]
+    frames[0].save(photos / "moving.png", save_all=True, append_images=frames[1:], duration=[100, 200, 300])
+    restore_files(restorer, photos / "moving.png", tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as restored:
+        assert restored.n_frames == 3
+        for number, frame in enumerate(frames):
+            restored.seek(number)
+            expected = restorer.restore(frame)
+            assert restored.convert("RGB").tobytes() == expected.tobytes()
+
+
+class TestImagesThatStay:
+    """Images that look clean or damaged by something else."""
+
+    VERDICTS = {9: verdict("low_light", clean=True), 16: verdict("haze"), 7: verdict("low_light")}  # noqa: RUF012
+
+    def test_clean_images_of_a_folder_stay_byte_for_byte_and_this_is_said(self, tmp_path, restorer, photos):
+        report = restore_files(Judging(restorer, self.VERDICTS), photos, tmp_path / "out")
+        assert statuses(report) == ["left", "restored", "restored"]
+        assert report.outcomes[0].reason == "looks clean"
+        assert report.outcomes[0].verdict.clean
+        assert (tmp_path / "out" / "a.png").read_bytes() == (photos / "a.png").read_bytes()
+        assert (tmp_path / "out" / "b.jpg").read_bytes() != (photos / "b.jpg").read_bytes()
+
+    def test_a_single_clean_image_is_restored_unless_told_otherwise(self, tmp_path, restorer, photos):
+        judging = Judging(restorer, self.VERDICTS)
+        assert statuses(restore_files(judging, photos / "a.png", tmp_path / "1.png")) == ["restored"]
+        leaving = BatchOptions(leave_clean=True)
+        assert statuses(restore_files(judging, photos / "a.png", tmp_path / "2.png", leaving)) == ["left"]
+        restoring = BatchOptions(leave_clean=False)
+        assert statuses(restore_files(judging, photos, tmp_path / "out", restoring)) == ["restored"] * 3
+
+    def test_what_stays_is_still_converted_when_another_format_is_asked_for(self, tmp_path, restorer, photos):
+        judging = Judging(restorer, self.VERDICTS)
+        restore_files(judging, photos, tmp_path / "out", BatchOptions(naming=Naming(ext=".bmp")))
+        assert read_image(tmp_path / "out" / "a.bmp").format == "BMP"
+        assert torch.equal(read_image(tmp_path / "out" / "a.bmp").pixels, read_image(photos / "a.png").pixels)
+
+    def test_only_some_types_of_damage(self, tmp_path, restorer, photos):
+        options = BatchOptions(leave_clean=False, only=("haze",))
+        report = restore_files(Judging(restorer, self.VERDICTS), photos, tmp_path / "out", options)
+        assert statuses(report) == ["left", "restored", "left"]
+        assert report.outcomes[0].reason == "looks damaged by low_light, not by haze"
+
+    def test_a_type_that_the_weights_do_not_know_is_refused(self, tmp_path, restorer, photos):
+        with pytest.raises(UserError, match=r"no damage called 'haez'; did you mean 'haze'\?"):
+            restore_files(restorer, photos, tmp_path / "out", BatchOptions(only=("haez",)))
+
+
+def test_a_watcher_is_told_and_shown(tmp_path, restorer, photos):
+    seen = []
+    restore_files(restorer, photos, tmp_path / "out", watch=lambda *each: seen.append(each), show=True)
+    assert [(outcome.source.name, shown.before.shape) for outcome, shown in seen] == [
+        ("a.png", (3, 9, 12)),
+        ("b.jpg", (3, 16, 8)),
+        ("c.webp", (3, 7, 7)),
+    ]
+    assert all(shown.after.shape == shown.before.shape for _, shown in seen)
+    seen.clear()
+    restore_files(restorer, photos, tmp_path / "out", watch=lambda *each: seen.append(each), show=True)
+    assert [(outcome.status, shown) for outcome, shown in seen] == [("before", None)] * 3
 
 
 @pytest.mark.parametrize("target", ["photos", "photos/restored", ".", "photos/../photos", "alias", "alias/in"])
@@ -98,7 +252,7 @@ def test_source_and_target_must_not_overlap(tmp_path, restorer, photos, target):
     (tmp_path / "alias").symlink_to(photos)
     before = files(tmp_path)
     with pytest.raises(UserError, match="need a folder apart from"):
-        restore_files(restorer, photos, tmp_path / target, force=True)
+        restore_files(restorer, photos, tmp_path / target, FORCE)
     assert files(tmp_path) == before
 
 
@@ -107,7 +261,7 @@ def test_an_original_is_never_replaced(restorer, photos, target):
     (photos / "link.png").symlink_to(photos / "a.png")
     before = (photos / "a.png").read_bytes()
     with pytest.raises(UserError, match="needs a file of its own, and this is the original"):
-        restore_files(restorer, photos / "a.png", photos / target, force=True)
+        restore_files(restorer, photos / "a.png", photos / target, FORCE)
     assert (photos / "a.png").read_bytes() == before
 
 
@@ -115,8 +269,8 @@ def test_an_original_is_never_replaced(restorer, photos, target):
     ("source", "target", "message"),
     [
         ("none.png", "out.png", r"none\.png: no such file or folder"),
-        ("photos/a.png", "out.txt", r"out\.txt: the name of an image has to end in one of \.bmp"),
-        ("photos/a.png", "out", r"out: the name of an image has to end in one of \.bmp"),
+        ("photos/a.png", "out.txt", r"out\.txt: the name of an image has to end in one of"),
+        ("photos/a.png", "out", r"out: the name of an image has to end in one of"),
         ("photos/notes.txt", "out.png", r"notes\.txt: not an image"),
         ("photos", "file", r"file: a folder of images needs a folder to go to, and this is a file"),
         ("empty", "out", "empty: no images here"),
@@ -149,3 +303,64 @@ def test_progress_is_shown_for_folders_only_and_can_be_left_out(tmp_path, capsys
     restore_files(restorer, photos, tmp_path / "2", progress=False)
     restore_files(restorer, photos / "a.png", tmp_path / "a.png")
     assert capsys.readouterr().err == ""
+
+
+def test_being_asked_to_stop_keeps_what_is_finished(tmp_path, restorer, photos):
+    def ask(outcome, shown):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Preempted, match="of 3 images are done, and the same command goes on"):
+        restore_files(restorer, photos, tmp_path / "out", watch=ask)
+    made = files(tmp_path / "out")
+    assert made
+    assert statuses(restore_files(restorer, photos, tmp_path / "out")).count("before") == len(made)
+
+
+class TestManyFiles:
+    """A folder of 300 files, twenty of them broken."""
+
+    @pytest.fixture(scope="class")
+    def many(self, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("many") / "photos"
+        generator = torch.Generator().manual_seed(0)
+        endings = ("png", "jpg", "webp", "tif", "bmp", "ppm")
+        for number in range(300):
+            path = folder / f"{number % 7}" / f"{number:03}.{endings[number % len(endings)]}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_image(torch.rand(3, 6 + number % 5, 8, generator=generator), path)
+            if number % 15 == 7:
+                data = path.read_bytes()
+                path.write_bytes((data[: len(data) // 2], b"", b"text" * 20)[number % 3])
+        return folder
+
+    def test_all_others_are_restored_and_every_reason_is_told(self, many, tmp_path, command, weights):
+        code, out, err = command("restore", many, tmp_path / "out", "--weights", weights)
+        assert code == 1
+        assert len(files(tmp_path / "out")) == 280
+        assert "280 of 300 images restored" in out
+        reasons = [line for line in err.splitlines() if line.startswith("error: ")]
+        assert len(reasons) == 20
+        assert all(str(many) in reason for reason in reasons)
+
+    @pytest.mark.slow
+    def test_killed_half_way_it_goes_on_without_doing_anything_again(self, many, tmp_path, weights):
+        log, out = tmp_path / "log", tmp_path / "out"
+        words = [sys.executable, "-c", SLOW, log, "restore", many, out, "--weights", weights, "--clean", "restore"]
+        count = 0
+        for stop in (60, 160):
+            with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
+                while not log.exists() or log.read_text().count("image") < stop:
+                    assert process.poll() is None
+                    time.sleep(0.01)
+                process.kill()
+            count += 1
+        result = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert result.returncode == 1
+        assert len(files(out)) == 280
+        # At most three images are on their way at any time.
+        assert 280 <= log.read_text().count("image") <= 280 + 3 * count
+        whole = tmp_path / "whole"
+        subprocess.run([*words[:6], whole, *words[7:]], capture_output=True, check=False)
+        assert {name: (out / name).read_bytes() for name in files(out)} == {
+            name: (whole / name).read_bytes() for name in files(whole)
+        }

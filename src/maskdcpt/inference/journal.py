@@ -27,10 +27,7 @@ class Journal:
         self._folder = folder
         self._path = folder / FOLDER / "restored.jsonl"
         self._settings = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-        rows = read_rows(self._path)
-        if rows:
-            write_rows(self._path, rows)  # without the line that an interruption has cut off
-        self._rows = {row["target"]: row for row in rows}
+        self._rows = {row["target"]: row for row in read_rows(self._path)}
 
     @contextmanager
     def owning(self) -> Iterator[None]:
@@ -44,6 +41,7 @@ class Journal:
         with sole_owner(self._path.parent / "lock", "restoring into"):
             for folder in {self._folder, *((self._folder / target).parent for target in self._rows)}:
                 remove_unfinished(folder)
+            write_rows(self._path, self._rows.values())  # without a line that an interruption has cut off
             yield
 
     def finished(self, source: Path, target: Path) -> bool:
