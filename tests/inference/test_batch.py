@@ -2,9 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import torch
@@ -16,22 +13,6 @@ from maskdcpt.inference import BatchOptions, Restorer, RestoreOptions, plan_file
 from maskdcpt.inference.verdict import Verdict
 
 FORCE = BatchOptions(force=True)
-
-# Restores a folder, and tells in a file of each image that goes through the network, which takes a moment for it.
-SLOW = """
-import sys, time
-from pathlib import Path
-from maskdcpt.cli.main import main
-from maskdcpt.inference import Restorer
-restore = Restorer.restore_pixels
-def slow(self, pixels):
-    with open(sys.argv[1], "a") as log:
-        log.write("image\\n")
-    time.sleep(0.05)
-    return restore(self, pixels)
-Restorer.restore_pixels = slow
-main(sys.argv[2:])
-"""
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +111,10 @@ def test_the_same_call_does_what_is_missing_and_no_more(tmp_path, restorer, phot
 def test_other_settings_are_other_results(tmp_path, weights, restorer, photos):
     restore_files(restorer, photos, tmp_path / "out")
     half = Restorer.from_pretrained(weights, device="cpu", options=RestoreOptions(strength=0.5))
-    for call in (lambda: restore_files(half, photos, tmp_path / "out"),
-                 lambda: restore_files(restorer, photos, tmp_path / "out", BatchOptions(quality=50))):
+    for call in (
+        lambda: restore_files(half, photos, tmp_path / "out"),
+        lambda: restore_files(restorer, photos, tmp_path / "out", BatchOptions(quality=50)),
+    ):
         with pytest.raises(UserError, match="3 of 3 files exist"):
             call()
 
@@ -314,53 +297,3 @@ def test_being_asked_to_stop_keeps_what_is_finished(tmp_path, restorer, photos):
     made = files(tmp_path / "out")
     assert made
     assert statuses(restore_files(restorer, photos, tmp_path / "out")).count("before") == len(made)
-
-
-class TestManyFiles:
-    """A folder of 300 files, twenty of them broken."""
-
-    @pytest.fixture(scope="class")
-    def many(self, tmp_path_factory):
-        folder = tmp_path_factory.mktemp("many") / "photos"
-        generator = torch.Generator().manual_seed(0)
-        endings = ("png", "jpg", "webp", "tif", "bmp", "ppm")
-        for number in range(300):
-            path = folder / f"{number % 7}" / f"{number:03}.{endings[number % len(endings)]}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_image(torch.rand(3, 6 + number % 5, 8, generator=generator), path)
-            if number % 15 == 7:
-                data = path.read_bytes()
-                path.write_bytes((data[: len(data) // 2], b"", b"text" * 20)[number % 3])
-        return folder
-
-    def test_all_others_are_restored_and_every_reason_is_told(self, many, tmp_path, command, weights):
-        code, out, err = command("restore", many, tmp_path / "out", "--weights", weights)
-        assert code == 1
-        assert len(files(tmp_path / "out")) == 280
-        assert "280 of 300 images restored" in out
-        reasons = [line for line in err.splitlines() if line.startswith("error: ")]
-        assert len(reasons) == 20
-        assert all(str(many) in reason for reason in reasons)
-
-    @pytest.mark.slow
-    def test_killed_half_way_it_goes_on_without_doing_anything_again(self, many, tmp_path, weights):
-        log, out = tmp_path / "log", tmp_path / "out"
-        words = [sys.executable, "-c", SLOW, log, "restore", many, out, "--weights", weights, "--clean", "restore"]
-        count = 0
-        for stop in (60, 160):
-            with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
-                while not log.exists() or log.read_text().count("image") < stop:
-                    assert process.poll() is None
-                    time.sleep(0.01)
-                process.kill()
-            count += 1
-        result = subprocess.run(words, capture_output=True, text=True, check=False)
-        assert result.returncode == 1
-        assert len(files(out)) == 280
-        # At most three images are on their way at any time.
-        assert 280 <= log.read_text().count("image") <= 280 + 3 * count
-        whole = tmp_path / "whole"
-        subprocess.run([*words[:6], whole, *words[7:]], capture_output=True, check=False)
-        assert {name: (out / name).read_bytes() for name in files(out)} == {
-            name: (whole / name).read_bytes() for name in files(whole)
-        }

@@ -153,7 +153,9 @@ def _summary(report: RestoreReport, target: Path) -> Iterator[str]:
     yield from (f"left as it was: {outcome.source} ({outcome.reason})" for outcome in report.of("left"))
     yield from _found(report)
     restored, left, before = (len(report.of(status)) for status in ("restored", "left", "before"))
-    more = "".join(f", {count} {what}" for count, what in ((left, "left as they were"), (before, "done before")) if count)
+    more = "".join(
+        f", {count} {what}" for count, what in ((left, "left as they were"), (before, "done before")) if count
+    )
     rate = restored / report.seconds
     total = len(report.outcomes)
     yield f"{restored} of {total} images restored in {report.seconds:.1f} s ({rate:.2f} images/s){more}: {target}"

@@ -56,9 +56,7 @@ class Plan:
         return self.journal is None
 
 
-def plan_files(
-    restorer: Restorer, sources: Path | Sequence[Path], target: Path, options: BatchOptions = USUAL
-) -> Plan:
+def plan_files(restorer: Restorer, sources: Path | Sequence[Path], target: Path, options: BatchOptions = USUAL) -> Plan:
     """Finds out what there is to do, and changes nothing.
 
     Args:
