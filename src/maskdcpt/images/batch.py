@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from maskdcpt.errors import UserError
 from maskdcpt.images.discover import list_images
-from maskdcpt.images.io import format_of
+from maskdcpt.images.formats import format_of
 from maskdcpt.progress import progress_bar
 
 
