@@ -37,7 +37,7 @@ def test_links_to_images_count_and_links_to_folders_do_not(tree):
     [
         ("none", "none: no such folder"),
         ("a.jpg", r"a\.jpg: a file, not a folder"),
-        ("folder.png", r"folder\.png: no images here; looked for \.bmp, \.jpeg"),
+        ("folder.png", r"folder\.png: no images here; looked for \.apng, \.avif, \.bmp"),
     ],
 )
 def test_a_folder_without_images_is_an_error(tree, name, message):

@@ -1,5 +1,6 @@
 """Image files: what goes in comes out, what is lost is said, and what is damaged is refused."""
 
+import importlib.util
 import io
 import warnings
 import zlib
@@ -14,6 +15,7 @@ from maskdcpt.errors import UserError
 from maskdcpt.images import FORMATS, format_of, read_image, write_image
 
 EXACT = (".bmp", ".png", ".ppm", ".tif", ".tiff", ".webp")
+HEIF = importlib.util.find_spec("pillow_heif") is not None
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
@@ -62,10 +64,10 @@ def test_values_are_clamped_and_rounded_to_the_nearest_level(tmp_path):
     assert levels.tolist() == [0, 0, 1, 254, 255]
 
 
-@pytest.mark.parametrize("suffix", sorted(FORMATS))
+@pytest.mark.parametrize("suffix", [suffix for suffix in FORMATS if HEIF or FORMATS[suffix] != "HEIF"])
 def test_one_pixel_is_an_image(tmp_path, suffix):
     write_image(torch.ones(3, 1, 1), tmp_path / f"a{suffix}")
-    assert torch.equal(read_image(tmp_path / f"a{suffix}").pixels, torch.ones(3, 1, 1))
+    assert (read_image(tmp_path / f"a{suffix}").pixels - 1).abs().max() < 0.01
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
@@ -171,11 +173,11 @@ def test_16_bits_are_reduced_with_a_note(tmp_path, suffix, channels):
 
 
 def test_samples_without_a_fixed_range_are_refused(tmp_path):
-    Image.new("F", (4, 4), 0.5).save(tmp_path / "float.tif")
-    with pytest.raises(UserError, match=r"float\.tif: floating-point samples are not supported; convert"):
+    Image.new("F", (4, 4), 1.5).save(tmp_path / "float.tif")
+    with pytest.raises(UserError, match=r"float\.tif: values have to be in \[0, 1\], not from 1\.5 to 1\.5"):
         read_image(tmp_path / "float.tif")
     Image.new("I", (4, 4), 70000).save(tmp_path / "long.tif")
-    with pytest.raises(UserError, match=r"long\.tif: samples of 32 bits are not supported; convert"):
+    with pytest.raises(UserError, match=r"long\.tif: whole-number samples of 32 bits are not supported; convert"):
         read_image(tmp_path / "long.tif")
 
 
@@ -190,7 +192,7 @@ def test_the_content_counts_not_the_suffix(tmp_path):
     [
         (b"", r"the file is empty \(0 bytes\); expected a JPEG, PNG"),
         (b"this is a text\n" * 9, "not an image that can be read; expected a JPEG, PNG"),
-        (encoded(pil(photo()), "GIF"), "not an image that can be read; expected a JPEG, PNG"),
+        (encoded(pil(photo()), "ICO"), "not an image that can be read; expected a JPEG, PNG"),
         (encoded(pil(photo()), "PNG")[:400], r"the image is damaged or cut short \(.+\); a whole copy is needed"),
     ],
 )
@@ -214,7 +216,9 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
     small = encoded(Image.new("L", (1, 1)), "PNG")
     header = b"IHDR" + (50_000).to_bytes(4) * 2 + small[24:29]
     path.write_bytes(small[:12] + header + zlib.crc32(header).to_bytes(4) + small[33:])
-    with pytest.raises(UserError, match=r"bomb\.png: too many pixels to be decoded safely; [\d,]+ are the limit"):
+    with pytest.raises(
+        UserError, match=r"bomb\.png: too many pixels to be decoded safely \(.+\); [\d,]+ are the limit"
+    ):
         read_image(path)
 
 
@@ -289,9 +293,9 @@ def test_random_damage_gives_an_image_or_one_clear_line(tmp_path, name):
             assert outcome == ""
 
 
-@pytest.mark.parametrize("name", ["a.gif", "a", "a.txt"])
+@pytest.mark.parametrize("name", ["a.ico", "a", "a.txt"])
 def test_an_unknown_suffix_names_the_known_ones(tmp_path, name):
-    with pytest.raises(UserError, match=r"has to end in one of \.bmp, \.jpeg, \.jpg, \.png"):
+    with pytest.raises(UserError, match=r"has to end in one of \.apng, \.avif, \.bmp, \.gif"):
         write_image(photo(), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 

@@ -19,8 +19,8 @@ from maskdcpt.images.naming import MIRROR
 from maskdcpt.inference import (
     BatchOptions,
     Outcome,
-    Restorer,
     RestoreOptions,
+    Restorer,
     RestoreReport,
     Shown,
     plan_files,

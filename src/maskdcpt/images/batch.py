@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from maskdcpt.errors import UserError
-from maskdcpt.images.io import format_of
+from maskdcpt.images.formats import format_of
 from maskdcpt.images.naming import SAME_NAMES, Naming, find_images
 from maskdcpt.progress import progress_bar
 

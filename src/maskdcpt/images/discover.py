@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from maskdcpt.errors import UserError
-from maskdcpt.images.io import FORMATS
+from maskdcpt.images.formats import FORMATS
 
 
 def list_images(folder: str | Path, recursive: bool = True) -> list[Path]:

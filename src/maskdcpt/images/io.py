@@ -2,50 +2,38 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterable
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+import numpy as np
 from torch import Tensor
 
-from maskdcpt.errors import UserError
+from maskdcpt.errors import UserError, naming
 from maskdcpt.files import atomic_file, write_bytes
-from maskdcpt.images.decode import DAMAGE, Picture, decode, quiet_stderr
+from maskdcpt.images.damage import READABLE, refusing
+from maskdcpt.images.document import Document, decode_document
+from maskdcpt.images.encode import encode
+from maskdcpt.images.exif import HEADER
+from maskdcpt.images.formats import format_named, format_of
 from maskdcpt.images.forms import to_pil
-
-FORMATS = {
-    ".bmp": "BMP",
-    ".jpeg": "JPEG",
-    ".jpg": "JPEG",
-    ".png": "PNG",
-    ".ppm": "PPM",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-}
-"""Suffix, in lower case, to Pillow's name of the format. All of them are read and written."""
-
-_READABLE = "a JPEG, PNG, WebP, TIFF, BMP or PPM file"
-
-# WebP is written without loss, for what a network has restored should not be damaged again. "quality" is the effort
-# then: the lowest takes a fifth of the time and gives the same size.
-_OPTIONS: dict[str, dict[str, object]] = {
-    "JPEG": {"quality": 95, "subsampling": "4:4:4"},
-    "WEBP": {"lossless": True, "quality": 0},
-}
+from maskdcpt.images.limits import pixel_limit
+from maskdcpt.images.metadata import Metadata
+from maskdcpt.images.picture import Picture, decode_picture
+from maskdcpt.images.raster import Raster
 
 
 def read_image(path: str | Path) -> Picture:
-    """Reads a JPEG, PNG, WebP, TIFF, BMP or PPM file.
+    """Reads the first frame of an image file, of any kind that can be read.
 
-    Grey images become RGB, alpha channels and further frames are dropped, deeper samples are reduced: the notes say
-    so. Colours stay in the space of the file's profile.
+    Grey images become RGB, alpha channels and further frames are dropped: the notes say so. Colours stay in the space
+    of the file's profile.
 
     Args:
         path: The file. Its content counts, not its suffix.
 
     Raises:
-        UserError: If it is missing, not an image, damaged, cut short, or of more pixels than is safe to decode.
+        UserError: If it is missing, not an image, damaged, cut short, of values outside [0, 1], or of more pixels than
+            is safe to decode.
     """
     path = Path(path)
     return decode_image(_read_bytes(path), path)
@@ -59,27 +47,18 @@ def decode_image(data: bytes, name: object) -> Picture:
         name: What messages call it.
 
     Raises:
-        UserError: If it is not an image, damaged, cut short, or of more pixels than is safe to decode.
+        UserError: If it is not an image, damaged, cut short, of values outside [0, 1], or of more pixels than is safe
+            to decode.
     """
-    try:
-        return decode(data)
-    except UserError as error:
-        raise UserError(f"{name}: {error}") from None
-    except Image.DecompressionBombError:
-        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise UserError(f"{name}: too many pixels to be decoded safely; {limit:,} are the limit") from None
-    except UnidentifiedImageError:
-        raise UserError(f"{name}: not an image that can be read; expected {_READABLE}, and a whole one") from None
-    except DAMAGE as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{name}: the image is damaged or cut short ({reason}); a whole copy is needed") from error
+    with refusing(name):
+        return decode_picture(data, pixel_limit())
 
 
 def write_image(pixels: Tensor, path: str | Path, like: Picture | None = None) -> None:
     """Writes an image so that the file is either whole or as it was before.
 
-    Values are clamped and rounded to 8 bits. PNG, TIFF, WebP, BMP and PPM keep them exactly; JPEG has quality 95
-    without chroma subsampling. BMP and PPM have no place for a colour profile or EXIF.
+    Values are clamped and rounded to 8 bits. JPEG has quality 95 without chroma subsampling, AVIF and HEIC have quality
+    95, and GIF has 256 colours; the other formats keep the values exactly. What a format has no place for is left out.
 
     Args:
         pixels: RGB (3, H, W) in [0, 1].
@@ -91,29 +70,70 @@ def write_image(pixels: Tensor, path: str | Path, like: Picture | None = None) -
         OSError: If the disk is full or the file cannot be written.
     """
     path = Path(path)
-    name = format_of(path)
+    target = format_named(format_of(path))
     if pixels.ndim != 3 or pixels.shape[0] != 3 or not pixels.isfinite().all():
         raise UserError(f"{path}: only finite values (3, H, W) can be written, not a tensor {tuple(pixels.shape)}")
-    data = io.BytesIO()
-    try:
-        with quiet_stderr():
-            to_pil(pixels).save(data, name, **_OPTIONS.get(name, {}), **(like.metadata if like else {}))
-    except (OSError, ValueError) as error:
-        height, width = pixels.shape[-2:]
-        raise UserError(f"{path}: {width} x {height} pixels do not fit a {name} file ({error}); try .png") from None
-    with atomic_file(path) as temporary:
-        write_bytes(temporary, data.getbuffer())
+    metadata = Metadata()
+    if like is not None:
+        exif = None if like.exif is None else like.exif.removeprefix(HEADER)
+        metadata = Metadata(exif=exif, icc=like.icc_profile, dpi=like.dpi)
+    raster = Raster(np.asarray(to_pil(pixels)))
+    with naming(path):
+        made = encode(target, [raster], metadata, {}, None)
+    _write(made.data, path)
 
 
-def format_of(path: Path) -> str:
-    """Pillow's name of the format that a file's suffix stands for.
+def read_document(path: str | Path, limit: int | None = None) -> Document:
+    """Opens an image file to restore it without losing anything, and decodes its first frame.
+
+    Args:
+        path: The file. Its content counts, not its suffix.
+        limit: Pixels that all frames may have together; None for what ``MASKDCPT_MAX_PIXELS`` says, or the default.
 
     Raises:
-        UserError: If it stands for none.
+        UserError: If it is missing, not an image, damaged, cut short, of a kind that is not supported, or of more
+            pixels than the limit.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise UserError(f"{path}: the name of an image has to end in one of {', '.join(FORMATS)}")
-    return FORMATS[path.suffix.lower()]
+    path = Path(path)
+    return decode_document(_read_bytes(path), path, limit)
+
+
+def write_document(
+    document: Document,
+    pixels: Iterable[Tensor],
+    path: str | Path,
+    *,
+    quality: int | None = None,
+    depth: int | None = None,
+    metadata: bool = True,
+) -> tuple[str, ...]:
+    """Writes restored pixels with everything else of a document, so that the file is either whole or as it was before.
+
+    Args:
+        document: What ``pixels`` were restored from.
+        pixels: For each frame sRGB (3, H, W) in [0, 1].
+        path: The file; its suffix tells the format. Its folder has to exist.
+        quality: As in ``Document.encode``.
+        depth: Likewise.
+        metadata: Likewise.
+
+    Returns:
+        What the format could not hold, a short statement each.
+
+    Raises:
+        UserError: If the suffix is unknown, or for the reasons of ``Document.encode``.
+        OSError: If the disk is full or the file cannot be written.
+    """
+    path = Path(path)
+    target = format_of(path)
+    made = document.encode(pixels, target, quality=quality, depth=depth, metadata=metadata)
+    _write(made.data, path)
+    return made.notes
+
+
+def _write(data: bytes, path: Path) -> None:
+    with atomic_file(path) as temporary:
+        write_bytes(temporary, data)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -124,5 +144,5 @@ def _read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); expected an image file") from None
     if not data:
-        raise UserError(f"{path}: the file is empty (0 bytes); expected {_READABLE}")
+        raise UserError(f"{path}: the file is empty (0 bytes); expected {READABLE}")
     return data

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from maskdcpt.errors import UserError, nearest
 from maskdcpt.images.discover import list_images
-from maskdcpt.images.io import FORMATS
+from maskdcpt.images.formats import FORMATS
 
 FIELDS = ("folder", "stem", "ext", "number")
 """What a template may name: folder below the place that is read, name without its ending, ending with its dot, and

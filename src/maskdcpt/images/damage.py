@@ -1,0 +1,52 @@
+"""From what libraries raise on files that they cannot decode to one line for people."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image, UnidentifiedImageError
+
+from maskdcpt.errors import UserError
+from maskdcpt.images.limits import pixel_limit, too_many_pixels
+
+READABLE = "a JPEG, PNG, WebP, TIFF, GIF, AVIF, HEIC, BMP or Netpbm file"
+
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow, tifffile and imagecodecs raise on damaged files, as found by feeding them thousands."""
+
+
+@contextmanager
+def refusing(name: object) -> Iterator[None]:
+    """Turns whatever decoding raises into one line that begins with the name of the file.
+
+    Raises:
+        UserError: If the block fails as decoders do.
+    """
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
+    except Image.DecompressionBombError:
+        raise UserError(f"{name}: {too_many_pixels('as Pillow counts', pixel_limit())}") from None
+    except UnidentifiedImageError:
+        raise UserError(f"{name}: not an image that can be read; expected {READABLE}, and a whole one") from None
+    except DAMAGE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{name}: the image is damaged or cut short ({reason}); a whole copy is needed") from error

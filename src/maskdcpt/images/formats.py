@@ -1,0 +1,83 @@
+"""What each format that is written can hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskdcpt.errors import UserError
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format, and what it has room for."""
+
+    name: str
+    """Pillow's name, or that of Netpbm."""
+    title: str
+    """What people call it."""
+    suffixes: tuple[str, ...]
+    """What names of its files end in; the first is the usual one."""
+    depths: tuple[int, ...] = (8,)
+    """Bits of a sample; 32 is floating point."""
+    grey: bool = True
+    """Whether there may be one colour."""
+    rgb: bool = True
+    """Whether there may be three."""
+    alpha: bool = True
+    """Whether there may be opacity."""
+    frames: bool = False
+    """Whether there may be many frames."""
+    metadata: frozenset[str] = frozenset()
+    """Fields of ``Metadata`` that have a place."""
+
+
+_PHOTO = frozenset({"exif", "xmp", "icc"})
+
+ALL = (
+    Format("PNG", "PNG", (".png", ".apng"), (8, 16), frames=True, metadata=_PHOTO | {"dpi", "texts"}),
+    Format("JPEG", "JPEG", (".jpg", ".jpeg"), alpha=False, metadata=_PHOTO | {"dpi", "comment"}),
+    Format("TIFF", "TIFF", (".tif", ".tiff"), (8, 16, 32), frames=True, metadata=_PHOTO | {"dpi"}),
+    Format("WEBP", "WebP", (".webp",), grey=False, frames=True, metadata=_PHOTO),
+    Format("AVIF", "AVIF", (".avif",), grey=False, frames=True, metadata=_PHOTO),
+    Format("HEIF", "HEIC", (".heic", ".heif"), metadata=_PHOTO),
+    Format("GIF", "GIF", (".gif",), frames=True, metadata=frozenset({"comment"})),
+    Format("BMP", "BMP", (".bmp",), alpha=False, metadata=frozenset({"dpi"})),
+    Format("PPM", "PPM", (".ppm", ".pnm"), (8, 16), grey=False, alpha=False),
+    Format("PGM", "PGM", (".pgm",), (8, 16), rgb=False, alpha=False),
+    Format("PAM", "PAM", (".pam",), (8, 16)),
+    Format("PFM", "PFM", (".pfm",), (32,), alpha=False),
+)
+"""All formats that are read and written."""
+
+FORMATS = dict(sorted((suffix, each.name) for each in ALL for suffix in each.suffixes))
+"""Suffix, in lower case, to the name of the format. All of them are read and written."""
+
+_BY_NAME = {each.name: each for each in ALL}
+
+
+def format_of(path: Path) -> str:
+    """The name of the format that a file's suffix stands for.
+
+    Raises:
+        UserError: If it stands for none.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise UserError(f"{path}: the name of an image has to end in one of {', '.join(FORMATS)}")
+    return FORMATS[path.suffix.lower()]
+
+
+def format_named(name: str) -> Format:
+    """What a format can hold.
+
+    Args:
+        name: Its name or one of its suffixes, with or without the dot, in any case.
+
+    Raises:
+        UserError: If there is no such format.
+    """
+    plain = name.lower().removeprefix(".")
+    found = _BY_NAME.get(FORMATS.get(f".{plain}", name.upper()))
+    if found is None:
+        raise UserError(f"there is no format {name!r}; known: {', '.join(each.title for each in ALL)}")
+    return found
