@@ -181,13 +181,22 @@ def test_output_that_is_not_finite_is_an_error(weights, tmp_path):
             action(tmp_path / "a.png")
 
 
-def test_too_little_memory_is_an_error_that_names_the_size(restorer, monkeypatch):
-    def allocate(x):
-        return x.new_empty(10**15)
+def allocate(*_args, **_options):
+    return torch.empty(10**15)
 
-    monkeypatch.setattr(restorer.backbone, "forward", allocate)
+
+def test_too_little_memory_is_an_error_that_names_the_size(restorer, monkeypatch):
+    monkeypatch.setattr(restorer.backbone, "encode", allocate)
     with pytest.raises(UserError, match="not enough memory on cpu for 34 x 21 pixels; scale the image down or cut it"):
         restorer.restore(PIXELS)
+
+
+def test_an_image_for_which_memory_runs_out_is_restored_in_tiles(weights, restorer, monkeypatch):
+    monkeypatch.setattr(restorer.backbone, "forward", allocate)
+    restored = restorer.restore_pixels(PIXELS)
+    assert torch.allclose(restored.pixels, reference(weights, PIXELS), atol=1e-6)
+    assert len(restored.notes) == 1
+    assert restored.notes[0].startswith("memory ran out for the whole image; restored part by part")
 
 
 def test_other_faults_of_the_network_stay_visible(restorer, monkeypatch):

@@ -7,6 +7,7 @@ Chen et al., "Simple Baselines for Image Restoration", ECCV 2022 (arXiv 2204.046
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -14,10 +15,10 @@ from torch import Tensor, nn
 
 from maskdcpt.backbones.base import Backbone, FeatureInfo, Features
 from maskdcpt.backbones.shapes import Rename, Shapes
-from maskdcpt.backbones.stage import Stage
+from maskdcpt.backbones.stage import Block, Stage
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError, require
-from maskdcpt.masking import EVERYTHING, LayerNorm2d, View
+from maskdcpt.masking import EVERYTHING, LayerNorm2d, Levels, View
 
 
 @configuration
@@ -69,13 +70,15 @@ def simple_gate(x: Tensor) -> Tensor:
     return a * b
 
 
-class NAFBlock(nn.Module):
+class NAFBlock(Block):
     """Two residual branches: depthwise convolution with channel attention, then a gated pair of 1x1 convolutions.
 
     Args:
         channels: Channels of input and output.
         eps: What layer norms add to the variance.
     """
+
+    reach = 1
 
     def __init__(self, channels: int, eps: float) -> None:
         super().__init__()
@@ -141,23 +144,37 @@ class NAFNet(Backbone):
 
     def encode(self, x: Tensor, view: View, early: bool = False) -> Features:
         """Everything but the last convolution; see the base class."""
-        x = view.mix(self.intro, x)  # (N, w, H, W)
-        skips = []
-        for encoder, down in zip(self.encoders, self.downs, strict=True):
-            skips.append(encoder(x, view))
-            x = down(skips[-1])  # channels double, sides halve
-        x = self.middle_blks(x, view)
-        kept = skips[:] if early else []
-        stages = []
-        for level, up in enumerate(self.ups):
-            x = up(x) + skips.pop()  # channels halve, sides double
-            x = self.get_submodule(f"decoder{level}")(x, view)
-            stages.append(x)
-        return Features(stages[::-1], x, kept)
+        x = view.part(self._embed, x, reach=1)  # (N, w, H, W)
+        upward, downward = self._levels(0, x, view)
+        return Features(upward[:-1], upward[0], downward if early else ())
+
+    def _embed(self, x: Tensor, view: View) -> Tensor:
+        return view.mix(self.intro, x)
+
+    def _levels(self, level: int, x: Tensor, view: View) -> Levels:
+        """What a level and those below it make of its input."""
+        if level == len(self.encoders):
+            return [self.middle_blks(x, view)], []
+        skip = self.encoders[level](x, view)
+        down = view.part(partial(_pointwise, self.downs[level]), skip, reach=0)  # channels double, sides halve
+        upward, downward = view.below(partial(self._levels, level + 1), down)
+        del x, down  # which are large, and needed no more
+        last = len(self.encoders) - 1 - level
+        y = view.part(partial(_join, self.ups[last]), upward[0], skip, reach=0)  # channels halve, sides double
+        return [self.get_submodule(f"decoder{last}")(y, view), *upward], [skip, *downward]
 
     def apply_head(self, last: Tensor) -> Tensor:
         """The last convolution; see the base class."""
         return self.ending(last)  # type: ignore[no-any-return]
+
+
+def _pointwise(layer: nn.Module, x: Tensor, view: View) -> Tensor:
+    y: Tensor = layer(x)
+    return y
+
+
+def _join(up: nn.Module, x: Tensor, skip: Tensor, view: View) -> Tensor:
+    return up(x) + skip  # type: ignore[no-any-return]
 
 
 RENAMES = (

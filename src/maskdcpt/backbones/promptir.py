@@ -7,14 +7,15 @@ each, 35,539,290 parameters, total stride 8. Parameter names are those of its pu
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maskdcpt.backbones.restormer import (
     ChannelAttentionUNet,
+    TransformerBlock,
     Upsample,
     require_u_net,
     u_net_fields,
@@ -91,8 +92,7 @@ class Prompt(nn.Module):
         """The prompt (N, channels, H, W) for features (N, C, H, W)."""
         weights = self.linear_layer(view.mean(x).flatten(1)).softmax(-1)  # (N, components)
         prompt = torch.einsum("nk,kchw->nchw", weights, self.prompt_param[0])
-        prompt = F.interpolate(prompt, view.size(x), mode="bilinear")
-        return view.mix(self.conv3x3, view.enter(prompt))
+        return view.mix(self.conv3x3, view.spread(prompt, x))
 
 
 class PromptIR(ChannelAttentionUNet):
@@ -131,11 +131,13 @@ class PromptIR(ChannelAttentionUNet):
 
     def step_up(self, level: int, x: Tensor, skip: Tensor, view: View) -> Tensor:
         """See the base class."""
-        x = torch.cat([x, self.get_submodule(f"prompt{level}")(x, view)], 1)
-        x = self.get_submodule(f"noise_level{level}")(x, view)
-        x = self.get_submodule(f"reduce_noise_level{level}")(x)
-        x = torch.cat([self.get_submodule(f"up{level + 1}_{level}")(x, view), skip], 1)
-        return self.get_submodule(f"reduce_chan_level{level}")(x) if level > 1 else x
+        x = view.part(partial(self._prompted, level), x, reach=1)
+        noise, reduce = self.get_submodule(f"noise_level{level}"), self.get_submodule(f"reduce_noise_level{level}")
+        x = view.part(lambda x, view: reduce(noise(x, view)), x, reach=TransformerBlock.reach)
+        return view.part(partial(self.join, level), x, skip, reach=2)
+
+    def _prompted(self, level: int, x: Tensor, view: View) -> Tensor:
+        return torch.cat([x, self.get_submodule(f"prompt{level}")(x, view)], 1)
 
 
 UNUSED = r"(?:chnl_reduce|reduce_noise_channel_)\d\."

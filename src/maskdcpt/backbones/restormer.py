@@ -9,6 +9,7 @@ stride 8. Parameter names are those of its published weights.
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -17,10 +18,10 @@ from torch import Tensor, nn
 
 from maskdcpt.backbones.base import Backbone, FeatureInfo, Features
 from maskdcpt.backbones.shapes import Rename, Shapes
-from maskdcpt.backbones.stage import Stage
+from maskdcpt.backbones.stage import Block, Stage
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError, require
-from maskdcpt.masking import EVERYTHING, LayerNorm2d, View, halves
+from maskdcpt.masking import EVERYTHING, LayerNorm2d, Levels, View, halves
 
 
 @configuration
@@ -86,23 +87,11 @@ class ChannelAttention(nn.Module):
     def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
         """Maps (N, C, H, W) to the same shape."""
         qkv = view.hide(view.mix(self.qkv_dwconv, self.qkv(x)))  # 3C
-        rows = qkv.permute(0, 2, 3, 1).flatten(1, 2)  # (N, H W, 3C); free of copies when qkv is channels-last
-        q, k, v = rows.reshape(*rows.shape[:2], 3, self.heads, -1).unbind(2)  # (N, H W, heads, C / heads) each
-        # Queries are scaled before the sum over positions, which half precision could not hold, keys after it.
-        cosine = torch.einsum("nphc,nphd->nhcd", q / _length(q), k) / _length(k).permute(0, 2, 1, 3)
-        weights = (cosine * self.temperature).softmax(-1)  # (N, heads, C / heads, C / heads)
-        mixed = torch.einsum("nphd,nhcd->nphc", v, weights)
+        q, k, v = torch.unflatten(qkv, 1, (3, self.heads, -1)).unbind(1)  # (N, heads, C / heads, H, W) each
+        weights = (view.cosine(q, k) * self.temperature).softmax(-1)  # (N, heads, C / heads, C / heads)
+        # Positions before channels, which is free of copies when qkv is channels-last.
+        mixed = torch.einsum("nphd,nhcd->nphc", v.permute(0, 3, 4, 1, 2).flatten(1, 2), weights)
         return self.project_out(mixed.flatten(2).mT.reshape(x.shape))  # type: ignore[no-any-return]
-
-
-def _length(x: Tensor) -> Tensor:
-    """Euclidean length over the positions, (N, 1, heads, C); faster than ``torch.linalg.vector_norm`` on a CPU."""
-    accurate = torch.promote_types(x.dtype, torch.float32)
-    return x.to(accurate).square().sum(1, keepdim=True).clamp_min(EPS**2).sqrt().to(x.dtype)
-
-
-EPS = 1e-6
-"""Shortest vector over the positions that is scaled to length 1; half precision can still hold it."""
 
 
 class FeedForward(nn.Module):
@@ -127,7 +116,7 @@ class FeedForward(nn.Module):
         return self.project_out(F.gelu(a) * b)  # type: ignore[no-any-return]
 
 
-class TransformerBlock(nn.Module):
+class TransformerBlock(Block):
     """Two residual branches, each after a layer norm: channel attention, then the feed-forward network.
 
     Args:
@@ -136,6 +125,8 @@ class TransformerBlock(nn.Module):
         expansion: Channels inside the feed-forward network, as a multiple.
         bias: Whether the convolutions have biases.
     """
+
+    reach = 2
 
     def __init__(self, channels: int, heads: int, expansion: float, bias: bool) -> None:
         super().__init__()
@@ -261,6 +252,11 @@ class ChannelAttentionUNet(Backbone):
     def step_up(self, level: int, x: Tensor, skip: Tensor, view: View) -> Tensor:
         """Joins what comes from the level below with the encoder's features, as the level's decoder reads them."""
 
+    def join(self, level: int, x: Tensor, skip: Tensor, view: View) -> Tensor:
+        """Brings what comes from the level below to twice the resolution, beside the encoder's features."""
+        x = torch.cat([self.get_submodule(f"up{level + 1}_{level}")(x, view), skip], 1)
+        return self.get_submodule(f"reduce_chan_level{level}")(x) if level > 1 else x
+
     def block(self, channels: int, heads: int) -> TransformerBlock:
         """A block of this network."""
         return TransformerBlock(channels, heads, self.config.expansion, self.bias)
@@ -274,18 +270,21 @@ class ChannelAttentionUNet(Backbone):
 
     def encode(self, x: Tensor, view: View, early: bool = False) -> Features:
         """Everything but the last convolution; see the base class."""
-        x = self.patch_embed(x, view)  # (N, w, H, W)
-        skips, stages = [], []
-        for level in self.downward_levels:
-            skips.append(self.get_submodule(f"encoder_level{level}")(x, view))
-            x = self.get_submodule(f"down{level}_{level + 1}")(skips[-1], view)  # channels double, sides halve
-        x = self.latent(x, view)
-        kept = skips[:] if early else []
-        for level in self.upward_levels:
-            x = self.step_up(level, x, skips.pop(), view)  # sides double
-            x = self.get_submodule(f"decoder_level{level}")(x, view)
-            stages.append(x)
-        return Features(stages[::-1], self.refinement(x, view), kept)
+        x = view.part(self.patch_embed, x, reach=1)  # (N, w, H, W)
+        upward, downward = self._levels(1, x, view)
+        last = self.refinement(upward[0], view)
+        return Features(upward[:-1], last, downward if early else ())
+
+    def _levels(self, level: int, x: Tensor, view: View) -> Levels:
+        """What a level and those below it make of its input."""
+        if level not in self.downward_levels:
+            return [self.latent(x, view)], []
+        skip = self.get_submodule(f"encoder_level{level}")(x, view)
+        down = view.part(self.get_submodule(f"down{level}_{level + 1}"), skip, reach=1)  # channels double, sides halve
+        upward, downward = view.below(partial(self._levels, level + 1), down)
+        del x, down  # which are large, and needed no more
+        y = self.step_up(level, upward[0], skip, view)  # sides double
+        return [self.get_submodule(f"decoder_level{level}")(y, view), *upward], [skip, *downward]
 
     def apply_head(self, last: Tensor) -> Tensor:
         """The last convolution; see the base class."""
@@ -313,8 +312,7 @@ class Restormer(ChannelAttentionUNet):
 
     def step_up(self, level: int, x: Tensor, skip: Tensor, view: View) -> Tensor:
         """See the base class."""
-        x = torch.cat([self.get_submodule(f"up{level + 1}_{level}")(x, view), skip], 1)
-        return self.get_submodule(f"reduce_chan_level{level}")(x) if level > 1 else x
+        return view.part(partial(self.join, level), x, skip, reach=2)
 
 
 def _initialise(module: nn.Module) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from maskdcpt.backbones.base import Backbone, FeatureInfo, Features
 from maskdcpt.backbones.shapes import Rename, Shapes
-from maskdcpt.backbones.stage import Stage
+from maskdcpt.backbones.stage import Block, Stage
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError
 from maskdcpt.masking import EVERYTHING, LayerNorm2d, View, from_rows, to_rows
@@ -130,7 +130,7 @@ class Perceptron(nn.Module):
         return self.fc2(F.gelu(self.fc1(x)))  # type: ignore[no-any-return]
 
 
-class SwinLayer(nn.Module):
+class SwinLayer(Block):
     """Two residual branches, each after a layer norm: attention in windows, then a perceptron.
 
     Args:
@@ -138,8 +138,11 @@ class SwinLayer(nn.Module):
         shift: How far the windows are moved towards the end of both axes, in pixels.
     """
 
+    wraps = True
+
     def __init__(self, config: SwinIRConfig, shift: int) -> None:
         super().__init__()
+        self.reach = config.window - 1  # to the far end of its window
         self.norm1 = LayerNorm2d(config.width)
         self.attn = WindowAttention(config.width, config.heads, config.window, shift)
         self.norm2 = LayerNorm2d(config.width)
@@ -166,7 +169,10 @@ class Group(nn.Module):
 
     def forward(self, x: Tensor, view: View = EVERYTHING) -> Tensor:
         """Maps (N, C, H, W) to the same shape."""
-        return x + view.mix(self.conv, self.residual_group(x, view))
+        return view.part(self._add, self.residual_group(x, view), x, reach=1)
+
+    def _add(self, deep: Tensor, x: Tensor, view: View) -> Tensor:
+        return x + view.mix(self.conv, deep)
 
 
 class SwinIR(Backbone):
@@ -211,8 +217,8 @@ class SwinIR(Backbone):
 
     def encode(self, x: Tensor, view: View, early: bool = False) -> Features:
         """Everything but the last convolution; see the base class."""
-        shallow = view.mix(self.conv_first, x - self.mean)  # (N, w, H, W), and so all the way
-        x = self.patch_embed["norm"](shallow)
+        shallow = view.part(self._embed, x, reach=1)  # (N, w, H, W), and so all the way
+        x = view.part(lambda x, view: self.patch_embed["norm"](x), shallow, reach=0)
         kept, stages = [], []
         for group in self.encode_layers:
             x = group(x, view)
@@ -221,8 +227,13 @@ class SwinIR(Backbone):
         for index in range(len(self.config.decoder_blocks)):
             x = self.get_submodule(f"decode_layers{index}")(x, view)
             stages.append(x)
-        deep = view.mix(self.conv_after_body, self.norm(x))
-        return Features(stages[::-1], deep + shallow, kept)
+        return Features(stages[::-1], view.part(self._close, x, shallow, reach=1), kept)
+
+    def _embed(self, x: Tensor, view: View) -> Tensor:
+        return view.mix(self.conv_first, x - self.mean)
+
+    def _close(self, x: Tensor, shallow: Tensor, view: View) -> Tensor:
+        return view.mix(self.conv_after_body, self.norm(x)) + shallow
 
     def apply_head(self, last: Tensor) -> Tensor:
         """The last convolution; see the base class."""

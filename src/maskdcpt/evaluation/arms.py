@@ -18,7 +18,7 @@ from maskdcpt.evaluation.evaluate import INPUT
 from maskdcpt.evaluation.locate import LocatedSet
 from maskdcpt.files import unique_names
 from maskdcpt.images import FORMATS, read_image
-from maskdcpt.inference import Restorer
+from maskdcpt.inference import RestoreOptions, Restorer
 
 ALL = "all"
 """Stands for all baselines that do something."""
@@ -204,7 +204,7 @@ def make_arms(
     named = [_split(word) for word in weights]
     ends = dict(zip(named, _short([path for _, path in named]), strict=True))
     for name, path in named:
-        restorer = Restorer.from_pretrained(path, device=device)
+        restorer = Restorer.from_pretrained(path, device=device, options=RestoreOptions(precision="float32"))
         arms.append(NetworkArm(name or ends[name, path], path, restorer, weights_sha256(restorer)))
     for word in restored:
         name, place = _split(word)

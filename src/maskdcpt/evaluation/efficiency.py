@@ -9,7 +9,7 @@ import torch
 
 from maskdcpt.backbones import build_backbone
 from maskdcpt.evaluation.arms import Arm, NetworkArm
-from maskdcpt.inference import Restorer
+from maskdcpt.inference import RestoreOptions, Restorer
 from maskdcpt.profiling import count_flops, peak_memory, race
 from maskdcpt.progress import progress_bar
 
@@ -77,6 +77,6 @@ def measure_efficiency(arms: Sequence[Arm], progress: bool = True) -> list[Effic
 
 def prepare(path: str, device: str) -> Callable[[], object]:
     """Loads weights in a process of their own and makes the work whose memory is measured."""
-    restorer = Restorer.from_pretrained(path, device=device)
+    restorer = Restorer.from_pretrained(path, device=device, options=RestoreOptions(precision="float32"))
     image = torch.rand(3, SIDE, SIDE)
     return lambda: restorer.restore(image)

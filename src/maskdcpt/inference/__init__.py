@@ -3,7 +3,8 @@
 from maskdcpt.inference.batch import Plan, RestoreReport, Watcher, plan_files, restore_files
 from maskdcpt.inference.options import RestoreOptions
 from maskdcpt.inference.outcome import BatchOptions, Outcome, Shown
-from maskdcpt.inference.restorer import Restored, Restorer
+from maskdcpt.inference.restorer import Restorer
+from maskdcpt.inference.work import Restored
 
 __all__ = [
     "BatchOptions",

@@ -2,50 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import overload
 
-import torch
 from PIL import Image
 from torch import Tensor
 
-from maskdcpt.backbones import Backbone, Features
+from maskdcpt.backbones import Backbone
 from maskdcpt.backbones.hub import locate_weights
 from maskdcpt.devices import find_device, move
 from maskdcpt.errors import UserError, naming
 from maskdcpt.images import ImageT, from_tensor, read_image, to_pil, to_tensor
-from maskdcpt.pretraining import ClassificationDecoder, classifier_features, load_model
+from maskdcpt.inference.options import RestoreOptions
+from maskdcpt.inference.work import Restored, Workshop
+from maskdcpt.pretraining import ClassificationDecoder, load_model
 
 BUNDLED = "default"
 """The name that stands for the weights that come with the library."""
+AUTOMATIC = RestoreOptions()
 
 
 class Restorer:
-    """Restores images and names what damaged them.
+    """Restores images and names what damaged them. Several threads may use one at the same time.
 
     Args:
         backbone: The network that restores. It is moved to the device and set to evaluation mode.
         classifier: Reads the network's features; without it ``classify`` is an error.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; ``auto`` is CUDA where present, else the CPU.
+        options: How images are restored.
 
     Raises:
         UserError: If there is no such device.
     """
 
     def __init__(
-        self, backbone: Backbone, classifier: ClassificationDecoder | None = None, device: str = "auto"
+        self,
+        backbone: Backbone,
+        classifier: ClassificationDecoder | None = None,
+        device: str = "auto",
+        options: RestoreOptions = AUTOMATIC,
     ) -> None:
         self.device = find_device(device)
         self.backbone = backbone.eval()
         self.classifier = classifier.eval() if classifier is not None else None
+        self.options = options
         for module in (self.backbone, self.classifier):
             if module is not None:
                 move(module, self.device)
+        self._workshop = Workshop(self.backbone, self.classifier, self.device, options)
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str | Path, device: str = "auto") -> Restorer:
+    def from_pretrained(
+        cls, name_or_path: str | Path, device: str = "auto", options: RestoreOptions = AUTOMATIC
+    ) -> Restorer:
         """Loads weights.
 
         Args:
@@ -53,6 +62,7 @@ class Restorer:
                 Hub, which is downloaded; what exists here is a path. A file of another release has no classifier.
                 ``default`` is reserved for weights that come with the library; this version has none.
             device: As for the class.
+            options: As for the class.
 
         Raises:
             UserError: If weights are missing or damaged or cannot be downloaded, or there is no such device.
@@ -63,7 +73,7 @@ class Restorer:
                 "such as --weights demo-out/finetune after `maskdcpt demo`"
             )
         backbone, classifier = load_model(locate_weights(name_or_path))
-        return cls(backbone, classifier, device)
+        return cls(backbone, classifier, device, options)
 
     @overload
     def restore(self, image: str | Path) -> Image.Image: ...
@@ -72,7 +82,7 @@ class Restorer:
     def restore(self, image: ImageT) -> ImageT: ...
 
     def restore(self, image: str | Path | ImageT) -> Image.Image | ImageT:
-        """Restores an image of any size, in one pass over the whole of it.
+        """Restores an image of any size: in one piece where memory suffices, else in tiles with the same result.
 
         Args:
             image: A path or any form that ``maskdcpt.images.to_tensor`` takes.
@@ -87,10 +97,27 @@ class Restorer:
         if isinstance(image, str | Path):
             picture = read_image(image)
             with naming(image):
-                restored = to_pil(self._restore(picture.pixels))
+                restored = to_pil(self.restore_pixels(picture.pixels).pixels)
             restored.info.update(picture.metadata)
             return restored
-        return from_tensor(self._restore(to_tensor(image)), image)
+        return from_tensor(self.restore_pixels(to_tensor(image)).pixels, image)
+
+    def restore_pixels(self, pixels: Tensor, *, classify: bool = False) -> Restored:
+        """Restores an image, and tells what had to be done for it.
+
+        Args:
+            pixels: RGB (3, H, W) in [0, 1], float32.
+            classify: Whether to name what has damaged it as well.
+
+        Returns:
+            The restored image in the memory of the machine, clamped to [0, 1], with notes for people.
+
+        Raises:
+            UserError: As for ``restore``, and as for ``classify`` if that is asked for.
+        """
+        if classify:
+            self._require_classifier()
+        return self._workshop.restore(pixels, classify=classify)
 
     def classify(self, image: str | Path | ImageT) -> dict[str, float]:
         """Names what has damaged an image.
@@ -105,11 +132,12 @@ class Restorer:
         Raises:
             UserError: If the weights have no classifier, and as for ``restore``.
         """
+        self._require_classifier()
         if isinstance(image, str | Path):
             pixels = read_image(image).pixels
             with naming(image):
-                return self._classify(pixels)
-        return self._classify(to_tensor(image))
+                return self._workshop.classify(pixels)
+        return self._workshop.classify(to_tensor(image))
 
     def restore_and_classify(self, image: ImageT) -> tuple[ImageT, dict[str, float]]:
         """Does both in one pass through the network, which takes little longer than either.
@@ -123,60 +151,9 @@ class Restorer:
         Raises:
             UserError: As for ``classify``.
         """
-        classifier = self._required_classifier()
-        with self._running(to_tensor(image)) as x:
-            features = self._features(x, classifier)
-            restored, logits = self.backbone.forward_head(features, x), self._logits(features, classifier)
-        return from_tensor(_picture(restored), image), _ranking(classifier, logits)
+        restored = self.restore_pixels(to_tensor(image), classify=True)
+        return from_tensor(restored.pixels, image), dict(restored.types)
 
-    def _restore(self, pixels: Tensor) -> Tensor:
-        with self._running(pixels) as x:
-            restored = self.backbone(x)
-        return _picture(restored)
-
-    def _classify(self, pixels: Tensor) -> dict[str, float]:
-        classifier = self._required_classifier()
-        with self._running(pixels) as x:
-            logits = self._logits(self._features(x, classifier), classifier)
-        return _ranking(classifier, logits)
-
-    def _features(self, x: Tensor, classifier: ClassificationDecoder) -> Features:
-        return self.backbone.forward_features(x, early=classifier.config.features == "all")
-
-    def _logits(self, features: Features, classifier: ClassificationDecoder) -> Tensor:
-        logits: Tensor = classifier(classifier_features(features, self.backbone, classifier.config.features))
-        return logits
-
-    def _required_classifier(self) -> ClassificationDecoder:
+    def _require_classifier(self) -> None:
         if self.classifier is None:
             raise UserError("these weights have no classifier; pre-training makes one")
-        return self.classifier
-
-    @contextmanager
-    def _running(self, pixels: Tensor) -> Iterator[Tensor]:
-        # Makes the batch of one that the network reads. A tensor that leaves inference mode through an operation,
-        # as the clamped image does, is an ordinary one again.
-        try:
-            with torch.inference_mode():
-                yield pixels[None].to(self.device, memory_format=torch.channels_last)
-        except RuntimeError as error:
-            if not isinstance(error, torch.OutOfMemoryError) and "DefaultCPUAllocator" not in str(error):
-                raise
-            size = f"{pixels.shape[-1]} x {pixels.shape[-2]} pixels"
-            raise UserError(f"not enough memory on {self.device} for {size}; scale the image down or cut it") from None
-
-
-def _picture(restored: Tensor) -> Tensor:
-    return _finite(restored[0]).clamp(0, 1)
-
-
-def _ranking(classifier: ClassificationDecoder, logits: Tensor) -> dict[str, float]:
-    probabilities = classifier.probabilities(_finite(logits.cpu()).double())[0]
-    order = probabilities.argsort(descending=True, stable=True)
-    return {classifier.classes[index]: probabilities[index].item() for index in order.tolist()}
-
-
-def _finite(values: Tensor) -> Tensor:
-    if not values.isfinite().all():
-        raise UserError("the network's output is not finite; its weights are damaged, or do not suit the image")
-    return values

@@ -4,13 +4,15 @@ from maskdcpt.masking.convolution import halves
 from maskdcpt.masking.layers import LayerNorm2d
 from maskdcpt.masking.mask import STYLES, VisibleMask
 from maskdcpt.masking.rows import from_rows, to_rows
-from maskdcpt.masking.views import EVERYTHING, GatheredView, View, ZeroedView, view_of
+from maskdcpt.masking.views import EVERYTHING, SHORTEST, GatheredView, Levels, View, ZeroedView, view_of
 
 __all__ = [
     "EVERYTHING",
+    "SHORTEST",
     "STYLES",
     "GatheredView",
     "LayerNorm2d",
+    "Levels",
     "View",
     "VisibleMask",
     "ZeroedView",

@@ -1,13 +1,18 @@
 """How the layers of a network see its feature maps: whole, or blind to the hidden patches of a mask.
 
 A network is written once, against ``View``. Point-wise layers need nothing of it; what mixes positions goes through
-it: convolutions through ``mix``, averages through ``mean``, and what needs the image's own geometry between ``leave``
-and ``enter``. Two views of a masked image give the same numbers: ``ZeroedView`` keeps hidden positions as zeros and
+it: convolutions through ``mix``, sums over the whole image through ``mean`` and ``cosine``, and what needs the image's
+own geometry between ``leave`` and ``enter``. Networks also tell the view their ``part``s and what lies ``below`` a step
+down, so that an image too large for the memory can be worked on in tiles (``maskdcpt.inference.tiling``), with the same
+result. Two views of a masked image give the same numbers: ``ZeroedView`` keeps hidden positions as zeros and
 reads like the definition; ``GatheredView`` keeps visible positions only, so that hidden ones cost nothing in all layers
 that do not ``leave``.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +22,9 @@ from maskdcpt.errors import UserError
 from maskdcpt.masking.convolution import Convolution, convolve_tiles
 from maskdcpt.masking.mask import VisibleMask
 from maskdcpt.masking.rows import from_rows, to_rows
+
+Levels: TypeAlias = tuple[list[Tensor], list[Tensor]]
+"""Feature maps of the levels of a U-Net from one down, fine to coarse: on the way up, and on the way down."""
 
 
 class View:
@@ -56,6 +64,50 @@ class View:
         """
         return x.mean((2, 3), keepdim=True)
 
+    def cosine(self, q: Tensor, k: Tensor) -> Tensor:
+        """How similar channels are over the visible positions of each image, (N, heads, C / heads, C / heads).
+
+        Args:
+            q: (N, heads, C / heads, H, W), zero in hidden positions.
+            k: As ``q``.
+
+        Returns:
+            The cosine between each channel of q (rows) and each of k (columns) within a head.
+        """
+        q, k = _positions(q), _positions(k)
+        # Queries are scaled before the sum over positions, which half precision could not hold, keys after it.
+        return torch.einsum("nphc,nphd->nhcd", q / _length(q), k) / _length(k).permute(0, 2, 1, 3)
+
+    def spread(self, x: Tensor, over: Tensor) -> Tensor:
+        """Resizes a small map to that of the whole image, bilinearly.
+
+        Args:
+            x: (N, C, h, w)
+            over: What the layers work on; the result goes with it.
+        """
+        return self.enter(F.interpolate(x, self.size(over), mode="bilinear"))
+
+    def part(self, function: Callable[..., Tensor], *inputs: Tensor, reach: int, wraps: bool = False) -> Tensor:
+        """Computes a part of the network.
+
+        Args:
+            function: Takes the inputs and the view, and gives one feature map.
+            inputs: What the layers work on.
+            reach: How many positions of the finest input around a position its result depends on; sums over the whole
+                image, made through the view, do not count.
+            wraps: Whether it reaches across the image's opposite borders.
+        """
+        return function(*inputs, self)
+
+    def below(self, function: Callable[[Tensor, View], Levels], x: Tensor) -> Levels:
+        """Computes all that lies below a step down in a U-Net.
+
+        Args:
+            function: Takes the feature map and the view. It must not hold on to feature maps of finer levels.
+            x: What comes from above.
+        """
+        return function(x, self)
+
     def size(self, x: Tensor) -> tuple[int, int]:
         """Height and width of the whole feature map."""
         return x.shape[-2], x.shape[-1]
@@ -63,6 +115,21 @@ class View:
     def visible(self, size: tuple[int, int]) -> Tensor | None:
         """Which positions of a whole feature map are visible, bool (N, 1, H, W); None if all are."""
         return None
+
+
+def _positions(x: Tensor) -> Tensor:
+    """From (N, heads, C / heads, H, W) to (N, H W, heads, C / heads); free of copies when x is channels-last."""
+    return x.permute(0, 3, 4, 1, 2).flatten(1, 2)
+
+
+def _length(x: Tensor) -> Tensor:
+    """Euclidean length over the positions, (N, 1, heads, C); faster than ``torch.linalg.vector_norm`` on a CPU."""
+    accurate = torch.promote_types(x.dtype, torch.float32)
+    return x.to(accurate).square().sum(1, keepdim=True).clamp_min(SHORTEST**2).sqrt().to(x.dtype)
+
+
+SHORTEST = 1e-6
+"""Shortest vector over the positions that is scaled to length 1; half precision can still hold it."""
 
 
 EVERYTHING = View()

@@ -101,6 +101,12 @@ class ClassificationDecoder(nn.Module):
         inner = max(1, round(channels * self.config.expansion))
         return nn.ModuleList(Bottleneck(channels, inner) for _ in range(self.config.blocks))
 
+    @property
+    def reach(self) -> int:
+        """Positions of the finest feature around a position that what it says depends on."""
+        levels = len(self.mixing_weights)
+        return self.config.blocks * ((2 << levels) - 1)
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """From logits (N, classes) to how likely each type of damage is; they sum to 1 unless several may be there."""
         return logits.sigmoid() if self.multi_label else logits.softmax(1)
@@ -119,6 +125,19 @@ class ClassificationDecoder(nn.Module):
             UserError: If the mask does not fit the features, or its patches cannot be halved at every level.
         """
         view = view_of(mask)
+        return self.name(view.mean(self.positions(features, view)).flatten(1))
+
+    def name(self, evidence: Tensor) -> Tensor:
+        """From what speaks for each type on average (N, C) to logits (N, classes)."""
+        return self.fc(evidence)  # type: ignore[no-any-return]
+
+    def positions(self, features: Sequence[Tensor], view: View) -> Tensor:
+        """What each position at the lowest resolution says of the damage, (N, C, h, w) in the view.
+
+        Args:
+            features: As for ``forward``.
+            view: How the layers see them.
+        """
         z = torch.zeros_like(view.enter(features[0]))
         height, width = features[0].shape[-2:]
         weights = self.mixing_weights.softmax(0)
@@ -130,11 +149,9 @@ class ClassificationDecoder(nn.Module):
             z = z + weight * view.enter(feature[..., ::step, ::step])
             z = self._run(blocks, z, view)
             height, width = height // 2, width // 2
-            if mask is not None:
-                mask.at((height, width))  # refuses a mask whose patches would be cut by the next line
+            view.visible((height, width))  # refuses a mask whose patches would be cut by the next line
             z = down(z)  # half the sides, channels of the next level
-        z = self._run(self.last_stage, z, view)
-        return self.fc(view.mean(z).flatten(1))  # type: ignore[no-any-return]
+        return self._run(self.last_stage, z, view)
 
     @staticmethod
     def _run(blocks: nn.Module, x: Tensor, view: View) -> Tensor:

@@ -23,7 +23,7 @@ from maskdcpt.data import Batch, DataConfig
 from maskdcpt.devices import move
 from maskdcpt.errors import Preempted
 from maskdcpt.files import append_row
-from maskdcpt.inference import Restorer
+from maskdcpt.inference import RestoreOptions, Restorer
 from maskdcpt.masking import VisibleMask
 from maskdcpt.pretraining import Outputs, PretrainingModel, RestorationModel
 from maskdcpt.progress import progress_bar
@@ -243,7 +243,7 @@ class Trainer(Generic[Model]):
         if self.fabric.is_global_zero and self.step not in read_validation(self.run):
             # Copies, since a restorer changes memory layout and mode, and moves what it is given.
             backbone, classifier = copy.deepcopy((self.averaged.backbone, self.averaged.classifier))
-            restorer = Restorer(backbone, classifier, str(self.fabric.device))
+            restorer = Restorer(backbone, classifier, str(self.fabric.device), RestoreOptions(precision="float32"))
             record_validation(self.run, self.step, self._validation.measure(restorer))
         self.fabric.barrier()
 

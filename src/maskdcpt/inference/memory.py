@@ -1,0 +1,53 @@
+"""How much memory is free, and what it looks like when there is none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+from maskdcpt.profiling.memory import OUT_OF_MEMORY
+
+SHARE = 0.75
+"""Part of the free memory that is taken without being asked; the rest is for what happens beside."""
+MEMINFO = Path("/proc/meminfo")
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error says that memory does not suffice."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or bool(OUT_OF_MEMORY.search(str(error)))
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that a device can still give; for the CPU those of the machine, or of the container where it has fewer."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return min(_machine(), *_containers())
+
+
+def _machine() -> int:
+    if MEMINFO.is_file():
+        return int(MEMINFO.read_text(encoding="ascii").split("MemAvailable:")[1].split()[0]) * 1024
+    # macOS tells what is free in no simple way, and half of the memory is what it calls memory pressure's beginning.
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def _containers() -> list[int]:
+    """What is left below the limits of control groups, both versions; where there are none, more than can be."""
+    left = [sys.maxsize]
+    for limit, used, statistics, cache in (
+        ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+    ):
+        files = [CGROUP / name for name in (limit, used, statistics)]
+        if not all(file.is_file() for file in files):
+            continue
+        most, taken, lines = (file.read_text(encoding="ascii").strip() for file in files)
+        if most.isdecimal():
+            freeable = dict(line.split() for line in lines.splitlines()).get(cache, "0")
+            left.append(max(0, int(most) - int(taken) + int(freeable)))
+    return left

@@ -1,0 +1,131 @@
+"""How to go about an image: in one piece where memory suffices, else in the tiles that cost least."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from maskdcpt.errors import UserError
+from maskdcpt.inference.tiling.outline import WORKING, Outline
+
+VALUE = 4
+"""Bytes of a float32."""
+PIXEL = 3
+"""Values of a pixel of an image."""
+TILE_MEMORY = 768 * 2**20
+"""Bytes for the work on a tile beyond which larger tiles bring nothing."""
+LEAST_MEMORY = 48 * 2**20
+"""Bytes for the work on a tile below which tiles would be mostly margin."""
+WIDEST_MARGIN = 64
+"""Pixels around tiles that stand alone; networks reach further, but hardly with any weight."""
+FEATHER = 16
+"""Pixels on each side of an edge over which tiles that stand alone are blended."""
+
+UNKNOWN = 4000
+"""Values a pixel that a network is taken to hold which does not tell."""
+
+
+class Manner(Enum):
+    """The ways of restoring an image."""
+
+    WHOLE = "in one piece"
+    PARTS = "part by part, each in tiles"
+    """Feature maps of the whole image are kept between the parts of the network: exact, with little work done twice."""
+    FUSED = "fine levels in tiles again and again, coarse levels part by part"
+    """Only feature maps of coarse levels are kept; finer ones are computed again for every sum that is asked for:
+    exact as well, with less memory and more work."""
+    ALONE = "in tiles that know nothing of one another"
+    """What networks get that make no sums, or do not tell: near to the whole image's result, not equal to it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How an image is restored."""
+
+    manner: Manner
+    """The way."""
+    side: int = 0
+    """Side of tiles in pixels; 0 where each part has its own."""
+    values: int = 0
+    """Values of inputs that a part may have in a tile, where each has its own side."""
+    margin: int = 0
+    """Pixels around tiles, where they hold for the whole network."""
+    below: int = 0
+    """Stride from which on levels are computed part by part, when finer ones are fused."""
+    feather: int = 0
+    """Pixels on each side of an edge over which tiles are blended."""
+
+    def __str__(self) -> str:
+        tiles = f", tiles of {self.side} px" if self.side else ""
+        return f"{self.manner.value}{tiles}"
+
+
+def make_plan(
+    known: Outline, size: tuple[int, int], *, tile: int, host: int, device: int | None = None, align: int = 1
+) -> Plan:
+    """Chooses the way that takes least time among those for which memory suffices.
+
+    Args:
+        known: The network.
+        size: Height and width of the image, multiples of the stride.
+        tile: Side of tiles that people ask for; 0 if they do not.
+        host: Bytes free in the memory of the machine.
+        device: Bytes free on the device that computes, where it has memory of its own.
+        align: Multiple of pixels that margins are.
+
+    Raises:
+        UserError: If memory suffices for none.
+    """
+    pixels = size[0] * size[1]
+    on_device = host if device is None else device
+    told = bool(known.moments)
+    if not 0 < tile < max(size) and VALUE * pixels * (2 * PIXEL + (known.fused() or UNKNOWN)) <= on_device:
+        return Plan(Manner.WHOLE)
+
+    def for_tiles(held: float) -> int:
+        """Bytes left for the work on a tile when so many values a pixel stay in the memory of the machine."""
+        left = host - int(VALUE * pixels * (held + 2 * PIXEL))
+        return min(TILE_MEMORY, left if device is None else on_device if left > 0 else 0)
+
+    memory = for_tiles(known.held(1))
+    if told and memory >= LEAST_MEMORY:
+        return Plan(Manner.PARTS, side=_rounded(tile, align), values=_values(memory))
+    if known.sums:
+        return _fused(known, pixels, for_tiles, tile, align)
+    return _alone(known, for_tiles(0), tile, align)
+
+
+def _fused(known: Outline, pixels: int, for_tiles: Callable[[float], int], tile: int, align: int) -> Plan:
+    least = []
+    for below in known.descents:
+        held, working = known.held(below), VALUE * known.fused(below)
+        margin = -(-known.reach_above(below) // align) * align
+        # A tile of twice its margin is computed four times over, which is what we put up with.
+        needed = max(LEAST_MEMORY, int(working * (4 * margin) ** 2))
+        memory = for_tiles(held)
+        if memory >= needed:
+            side = tile or int((memory / working) ** 0.5) - 2 * margin
+            return Plan(Manner.FUSED, _rounded(side, align), _values(memory), margin, below)
+        least.append(VALUE * pixels * (held + 2 * PIXEL) + needed)
+    raise UserError(
+        f"not enough memory: an image of {pixels / 1e6:.1f} megapixels takes {min(least) / 2**20:.0f} MiB or more with "
+        "this network; scale it down or cut it"
+    )
+
+
+def _alone(known: Outline, memory: int, tile: int, align: int) -> Plan:
+    reach = known.whole_reach or WIDEST_MARGIN
+    margin = max(FEATHER, min(WIDEST_MARGIN, -(-reach // align) * align))
+    margin = -(-margin // align) * align
+    side = tile or int((max(memory, LEAST_MEMORY) / VALUE / (known.fused() or UNKNOWN)) ** 0.5) - 2 * margin
+    return Plan(Manner.ALONE, _rounded(max(side, 4 * FEATHER), align), 0, margin, 0, FEATHER)
+
+
+def _values(memory: int) -> int:
+    # A part works with a multiple of its inputs and its result, which are about as large as the inputs.
+    return memory // VALUE // (2 * WORKING)
+
+
+def _rounded(side: int, align: int) -> int:
+    return side // align * align if side else 0
