@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -18,11 +20,14 @@ WHOLE = 640
 DETAIL = 320
 """Side of the part that is shown at its real size where the whole is scaled down, in pixels."""
 
-BYTES = 95_000
-"""Of all pictures of one photo, before they become text. The text of 300 photos is then below 40 MB."""
+CHARACTERS = 127_000
+"""Of all pictures of one photo, so that those of 300 photos are below 40 MB."""
 
-QUALITIES = (92, 85, 75, 65, 55, 45, 35, 25, 15)
-"""Of WebP, tried in turn until the pictures are small enough; the last is taken in any case."""
+QUALITIES = (92, 85, 75, 65, 55, 45, 35, 25)
+"""Of WebP: the first that makes the pictures small enough, or else the last."""
+
+SHRINKING = (1, 0.7, 0.5, 0.35)
+"""What the sides above are multiplied by, in turn, where the last quality does not suffice, as in strong noise."""
 
 STEP = 16
 """Pixels from one place to the next at which the detail is looked for."""
@@ -60,18 +65,12 @@ def make_previews(before: Image.Image, after: Image.Image | None) -> Previews:
         before: The photo, RGB.
         after: The same restored; None where it was left as it is.
     """
-    both = (before, after) if after is not None else (before,)
-    scale = max(before.size) / WHOLE
-    if scale <= 1:
-        return Previews(*_sources(both, BYTES), before.size, "", "", (0, 0, 1, 1))
-    small = (max(1, round(before.width / scale)), max(1, round(before.height / scale)))
-    reduced = tuple(each.resize(small, Image.Resampling.LANCZOS, reducing_gap=3) for each in both)
-    box = _most_changed(before, after)
-    left, top, right, bottom = box
-    details = tuple(each.crop(box) for each in both)
-    width, height = before.size
-    place = (left / width, top / height, (right - left) / width, (bottom - top) / height)
-    return Previews(*_sources(reduced, BYTES // 2), small, *_sources(details, BYTES // 2), place)
+    found = [_at_scale(before, after, SHRINKING[0])]
+    for factor in SHRINKING[1:]:
+        if found[-1].characters <= CHARACTERS:
+            break
+        found.append(_at_scale(before, after, factor))
+    return found[-1]
 
 
 def as_photo(image: Tensor | Image.Image) -> Image.Image:
@@ -92,24 +91,41 @@ def require_same_size(before: Image.Image, after: Image.Image | None) -> None:
         raise UserError(f"before and after are of one size, not {sizes} pixels")
 
 
+def _at_scale(before: Image.Image, after: Image.Image | None, factor: float) -> Previews:
+    both = (before, after) if after is not None else (before,)
+    scale = max(before.size) / (factor * WHOLE)
+    if scale <= 1:
+        return Previews(*_sources(both, CHARACTERS), before.size, "", "", (0, 0, 1, 1))
+    small = (max(1, round(before.width / scale)), max(1, round(before.height / scale)))
+    reduced = tuple(each.resize(small, Image.Resampling.LANCZOS, reducing_gap=3) for each in both)
+    box = _most_changed(before, after, round(factor * DETAIL))
+    details = tuple(each.crop(box) for each in both)
+    left, top, right, bottom = box
+    width, height = before.size
+    place = (left / width, top / height, (right - left) / width, (bottom - top) / height)
+    return Previews(*_sources(reduced, CHARACTERS // 2), small, *_sources(details, CHARACTERS // 2), place)
+
+
 def _sources(images: tuple[Image.Image, ...], limit: int) -> tuple[str, str]:
-    for quality in QUALITIES:
-        files = [webp(image, quality) for image in images]
-        if sum(map(len, files)) <= limit:
-            break
-    sources = [data_uri("image/webp", file) for file in files]
-    return sources[0], sources[1] if len(sources) > 1 else ""
+    @cache
+    def sources(place: int) -> list[str]:
+        return [data_uri("image/webp", webp(image, QUALITIES[place])) for image in images]
+
+    last = len(QUALITIES) - 1
+    chosen = bisect_left(range(last), True, key=lambda place: sum(map(len, sources(place))) <= limit)
+    before, after = [*sources(chosen), ""][:2]
+    return before, after
 
 
-def _most_changed(before: Image.Image, after: Image.Image | None) -> tuple[int, int, int, int]:
+def _most_changed(before: Image.Image, after: Image.Image | None, side: int) -> tuple[int, int, int, int]:
     """The part that differs most; of a photo that was left as it is, the middle."""
-    sides = [min(DETAIL, extent) for extent in before.size]
+    sides = [min(side, extent) for extent in before.size]
     if after is None:
-        left, top = ((whole - side) // 2 for whole, side in zip(before.size, sides, strict=True))
+        left, top = ((whole - part) // 2 for whole, part in zip(before.size, sides, strict=True))
     else:
         changes = ImageChops.difference(before, after).convert("L").reduce(STEP)
         map_ = torch.frombuffer(bytearray(changes.tobytes()), dtype=torch.uint8).view(changes.height, changes.width)
-        kernel = [max(1, side // STEP) for side in reversed(sides)]
+        kernel = [max(1, part // STEP) for part in reversed(sides)]
         sums = F.avg_pool2d(map_[None, None].float(), kernel, stride=1)[0, 0]
         row, column = divmod(int(sums.argmax()), sums.shape[1])
         left = min(column * STEP, before.width - sides[0])

@@ -211,7 +211,7 @@ def _make_card(entry: RestorationEntry, room: bool) -> Card:
 
 
 def _change(before: float | None, after: float | None) -> float | None:
-    return None if before is None or after is None else round(after - before, 1)
+    return None if before is None or after is None else round(after - before, 1) + 0.0  # no -0.0
 
 
 def _piqe(photo: Image.Image) -> float | None:
