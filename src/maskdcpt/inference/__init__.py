@@ -2,5 +2,6 @@
 
 from maskdcpt.inference.batch import restore_files
 from maskdcpt.inference.restorer import Restorer
+from maskdcpt.inference.verdict import Verdict
 
-__all__ = ["Restorer", "restore_files"]
+__all__ = ["Restorer", "Verdict", "restore_files"]

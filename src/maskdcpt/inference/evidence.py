@@ -1,15 +1,16 @@
 """What a network shows of an image that tells whether it is damaged, and in a way that the network knows.
 
-What this costs has a limit: of a large image four parts are looked at, at full resolution, because damage that is fine
-vanishes when an image is scaled down.
+What this costs has a limit: of a large image four parts are looked at, at full resolution, because fine damage vanishes
+when an image is scaled down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import product
+from math import log10
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 SIDE = 256
@@ -18,27 +19,24 @@ SIDE = 256
 PARTS = 4
 """Parts of an image of more pixels than they have together; smaller images are looked at as a whole."""
 
-
-class Look(NamedTuple):
-    """One part of an image, or the whole, as the network sees it. Double precision, on the CPU."""
-
-    logits: Tensor
-    """One a type of damage (classes,)."""
-    change: Tensor
-    """Mean square of what restoring changes, values being in [0, 1] ()."""
-    pooled: Tensor
-    """Mean and standard deviation of each channel of each stage that the classifier reads (channels,)."""
+SMALLEST_CHANGE = 1e-4
+"""Changes below this, a fortieth of a step of eight bits, count as this, so that their logarithm stays finite."""
 
 
 class Evidence(NamedTuple):
-    """What is known of an image."""
+    """What is known of an image; of several parts the means."""
 
     types: Mapping[str, float]
     """Types of damage and their probabilities, best first."""
+    logits: tuple[float, ...]
+    """What the probabilities were made from, in the order of the classes."""
     change: float
     """Root of the mean square of what restoring changes, values being in [0, 1]."""
-    pooled: Tensor
-    """Mean over the parts of what ``Look`` has."""
+
+    @property
+    def vector(self) -> tuple[float, ...]:
+        """What verdicts are made from: the logarithm of the change, and the logits."""
+        return log10(max(self.change, SMALLEST_CHANGE)), *self.logits
 
 
 def parts(pixels: Tensor) -> list[Tensor]:
@@ -46,28 +44,12 @@ def parts(pixels: Tensor) -> list[Tensor]:
     height, width = pixels.shape[-2:]
     if height * width <= PARTS * SIDE * SIDE:
         return [pixels]
-    rows, columns = _starts(height), _starts(width)
-    return [pixels[:, row : row + SIDE, column : column + SIDE] for row in rows for column in columns]
-
-
-def look(image: Tensor, restored: Tensor, features: Sequence[Tensor], logits: Tensor) -> Look:
-    """Keeps what tells something.
-
-    Args:
-        image: One image (1, 3, H, W).
-        restored: The same restored.
-        features: The features that the classifier read, (1, C, H, W) each.
-        logits: What it said (1, classes).
-    """
-    change = (restored.clamp(0, 1) - image).square().mean()
-    pooled = torch.cat(
-        [part for each in features for part in (each[0].mean((1, 2)), each[0].flatten(1).std(1, correction=0))]
-    )
-    return Look(logits[0].double().cpu(), change.double().cpu(), pooled.double().cpu())
+    return [
+        pixels[:, row : row + SIDE, column : column + SIDE] for row, column in product(_starts(height), _starts(width))
+    ]
 
 
 def _starts(extent: int) -> list[int]:
     if extent <= SIDE:
         return [0]
-    quarter = (extent - 2 * SIDE) / 4  # negative where parts overlap
-    return [max(0, round(quarter)), min(extent - SIDE, round(extent - SIDE - quarter))]
+    return [max(0, extent // 4 - SIDE // 2), min(extent - SIDE, extent - extent // 4 - SIDE // 2)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import fmean
 from typing import overload
 
 import torch
@@ -13,9 +14,13 @@ from torch import Tensor
 
 from maskdcpt.backbones import Backbone, Features
 from maskdcpt.backbones.hub import locate_weights
+from maskdcpt.backbones.weights import find_weights
 from maskdcpt.devices import find_device, move
 from maskdcpt.errors import UserError, naming
 from maskdcpt.images import ImageT, from_tensor, read_image, to_pil, to_tensor
+from maskdcpt.inference.calibration import Calibration, load_calibration
+from maskdcpt.inference.evidence import Evidence, parts
+from maskdcpt.inference.verdict import Verdict, judge
 from maskdcpt.pretraining import ClassificationDecoder, classifier_features, load_model
 
 BUNDLED = "default"
@@ -29,14 +34,20 @@ class Restorer:
         backbone: The network that restores. It is moved to the device and set to evaluation mode.
         classifier: Reads the network's features; without it ``classify`` is an error.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; ``auto`` is CUDA where present, else the CPU.
+        calibration: What ``examine`` can tell with these weights.
 
     Raises:
         UserError: If there is no such device.
     """
 
     def __init__(
-        self, backbone: Backbone, classifier: ClassificationDecoder | None = None, device: str = "auto"
+        self,
+        backbone: Backbone,
+        classifier: ClassificationDecoder | None = None,
+        device: str = "auto",
+        calibration: Calibration | None = None,
     ) -> None:
+        self.calibration = calibration
         self.device = find_device(device)
         self.backbone = backbone.eval()
         self.classifier = classifier.eval() if classifier is not None else None
@@ -55,15 +66,18 @@ class Restorer:
             device: As for the class.
 
         Raises:
-            UserError: If weights are missing or damaged or cannot be downloaded, or there is no such device.
+            UserError: If weights are missing or damaged or cannot be downloaded, there is a calibration that is not
+                theirs, or there is no such device.
         """
         if str(name_or_path) == BUNDLED:
             raise UserError(
                 "no weights come with this version yet; name those of a training run, "
                 "such as --weights demo-out/finetune after `maskdcpt demo`"
             )
-        backbone, classifier = load_model(locate_weights(name_or_path))
-        return cls(backbone, classifier, device)
+        path = locate_weights(name_or_path)
+        backbone, classifier = load_model(path)
+        calibration = load_calibration(find_weights(path)) if classifier is not None else None
+        return cls(backbone, classifier, device, calibration)
 
     @overload
     def restore(self, image: str | Path) -> Image.Image: ...
@@ -128,6 +142,47 @@ class Restorer:
             features = self._features(x, classifier)
             restored, logits = self.backbone.forward_head(features, x), self._logits(features, classifier)
         return from_tensor(_picture(restored), image), _ranking(classifier, logits)
+
+    def examine(self, image: str | Path | ImageT) -> Verdict:
+        """Tells what is to be thought of an image before it is restored.
+
+        An image of more than 512 x 512 pixels is judged by four parts of 256 x 256, the middles of its quarters, so
+        that the cost does not grow with it.
+
+        Args:
+            image: As for ``restore``.
+
+        Returns:
+            The types of damage, and whether the image looks clean or unfamiliar.
+
+        Raises:
+            UserError: As for ``classify``.
+        """
+        if isinstance(image, str | Path):
+            pixels = read_image(image).pixels
+            with naming(image):
+                return judge(self.gather_evidence(pixels), self.calibration)
+        return judge(self.gather_evidence(to_tensor(image)), self.calibration)
+
+    def gather_evidence(self, pixels: Tensor) -> Evidence:
+        """What the network shows of an image, which verdicts are made from.
+
+        Args:
+            pixels: RGB (3, H, W) in [0, 1].
+
+        Raises:
+            UserError: As for ``classify``.
+        """
+        classifier = self._required_classifier()
+        logits, squares = [], []
+        for part in parts(pixels):
+            with self._running(part) as x:
+                features = self._features(x, classifier)
+                logits.append(self._logits(features, classifier).cpu().double())
+                restored = _picture(self.backbone.forward_head(features, x))
+                squares.append((restored - x[0]).square().mean().item())
+        mean = torch.stack(logits).mean(0)
+        return Evidence(_ranking(classifier, mean), tuple(mean[0].tolist()), fmean(squares) ** 0.5)
 
     def _restore(self, pixels: Tensor) -> Tensor:
         with self._running(pixels) as x:
