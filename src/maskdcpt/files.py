@@ -31,8 +31,18 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     Raises:
         OSError: If the disk is full or the file cannot be written.
     """
+    write_pieces(path, (data,))
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+    """As ``write_bytes``, for what does not have to be in memory at once.
+
+    Raises:
+        OSError: If the disk is full or the file cannot be written.
+    """
     with _naming(path), path.open("wb") as file:
-        file.write(data)
+        for piece in pieces:
+            file.write(piece)
         file.flush()
         os.fsync(file.fileno())
 

@@ -25,7 +25,7 @@ from maskdcpt.files import TEMPORARY
 if TYPE_CHECKING:
     from maskdcpt.backbones.base import Backbone
 
-FILES = ("config.json", "model.safetensors", "classifier.safetensors", "README.md")
+FILES = ("config.json", "model.safetensors", "classifier.safetensors", "calibration.json", "README.md")
 """What is downloaded of a model: the files that are read, and the card."""
 CARD = "README.md"
 

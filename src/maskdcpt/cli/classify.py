@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,19 +13,24 @@ import tyro
 from maskdcpt.cli.arguments import parse
 from maskdcpt.errors import UserError
 from maskdcpt.images import list_images
-from maskdcpt.inference import Restorer
+from maskdcpt.inference import Restorer, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Names what has damaged an image, or each image of a folder: one line an image, best guess first."""
+    """Names what has damaged an image, or each image of a folder: one line an image, best guess first.
+
+    Calibrated weights (maskdcpt calibrate) tell as well whether an image looks clean or unlike what they know.
+    Images of more than 512 x 512 pixels are judged by four parts.
+    """
 
     source: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="IN")]]
     """Image or folder; of a folder all images in and below it."""
     weights: Annotated[str, tyro.conf.arg(metavar="DIR")] = "default"
     """Folder of weights with a classifier or of a training run, or user/name on the Hugging Face Hub."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Prints each line as JSON: image, and types with their probabilities."""
+    """Prints each line as JSON: image, types with their probabilities, clean and unfamiliar (true, false, or null where
+    the weights cannot tell) and reason."""
     device: str = "auto"
     """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
 
@@ -37,12 +42,12 @@ def run(argv: list[str]) -> int:
     if restorer.classifier is None:
         raise UserError(f"{options.weights}: these weights have no classifier; pre-training makes one")
     if not options.source.is_dir():
-        _print_line(options.source, restorer.classify(options.source), options.json)
+        _print_line(options.source, restorer.examine(options.source), options.json)
         return 0
     failures = []
     for path in list_images(options.source):
         try:
-            _print_line(path, restorer.classify(path), options.json)
+            _print_line(path, restorer.examine(path), options.json)
         except UserError as error:
             failures.append(str(error))
     for failure in failures:
@@ -50,9 +55,11 @@ def run(argv: list[str]) -> int:
     return 1 if failures else 0
 
 
-def _print_line(path: Path, types: dict[str, float], as_json: bool) -> None:
+def _print_line(path: Path, verdict: Verdict, as_json: bool) -> None:
     if as_json:
-        line = json.dumps({"image": str(path), "types": types})
+        line = json.dumps({"image": str(path), **asdict(verdict)})
     else:
-        line = f"{path}: " + ", ".join(f"{name} {probability:.1%}" for name, probability in types.items())
+        line = f"{path}: " + ", ".join(f"{name} {probability:.1%}" for name, probability in verdict.types.items())
+        marks = {"looks clean": verdict.clean, "unfamiliar": verdict.unfamiliar}
+        line += "".join(f"; {mark}" for mark, holds in marks.items() if holds)
     print(line, flush=True)

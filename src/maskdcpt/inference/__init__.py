@@ -4,6 +4,7 @@ from maskdcpt.inference.batch import Plan, RestoreReport, Watcher, plan_files, r
 from maskdcpt.inference.options import RestoreOptions
 from maskdcpt.inference.outcome import BatchOptions, Outcome, Shown
 from maskdcpt.inference.restorer import Restorer
+from maskdcpt.inference.verdict import Verdict
 from maskdcpt.inference.work import Restored
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Restored",
     "Restorer",
     "Shown",
+    "Verdict",
     "Watcher",
     "plan_files",
     "restore_files",

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import overload
+from statistics import fmean
+from typing import Any, overload
 
+import torch
 from PIL import Image
 from torch import Tensor
 
 from maskdcpt.backbones import Backbone
 from maskdcpt.backbones.hub import locate_weights
+from maskdcpt.backbones.weights import find_weights
+from maskdcpt.config import to_dict
 from maskdcpt.devices import find_device, move
 from maskdcpt.errors import UserError, naming
 from maskdcpt.images import ImageT, from_tensor, read_image, to_pil, to_tensor
+from maskdcpt.inference.calibration import Calibration, load_calibration
+from maskdcpt.inference.evidence import Evidence, parts
 from maskdcpt.inference.options import RestoreOptions
-from maskdcpt.inference.work import Restored, Workshop
+from maskdcpt.inference.verdict import Verdict, judge
+from maskdcpt.inference.work import Restored, Workshop, ranking
 from maskdcpt.pretraining import ClassificationDecoder, load_model
+from maskdcpt.pretraining.weights import weights_sha256
 
 BUNDLED = "default"
 """The name that stands for the weights that come with the library."""
@@ -30,6 +38,7 @@ class Restorer:
         classifier: Reads the network's features; without it ``classify`` is an error.
         device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; ``auto`` is CUDA where present, else the CPU.
         options: How images are restored.
+        calibration: What ``examine`` can tell with these weights.
 
     Raises:
         UserError: If there is no such device.
@@ -41,7 +50,9 @@ class Restorer:
         classifier: ClassificationDecoder | None = None,
         device: str = "auto",
         options: RestoreOptions = AUTOMATIC,
+        calibration: Calibration | None = None,
     ) -> None:
+        self.calibration = calibration
         self.device = find_device(device)
         self.backbone = backbone.eval()
         self.classifier = classifier.eval() if classifier is not None else None
@@ -65,15 +76,18 @@ class Restorer:
             options: As for the class.
 
         Raises:
-            UserError: If weights are missing or damaged or cannot be downloaded, or there is no such device.
+            UserError: If weights are missing or damaged or cannot be downloaded, there is a calibration that is not
+                theirs, or there is no such device.
         """
         if str(name_or_path) == BUNDLED:
             raise UserError(
                 "no weights come with this version yet; name those of a training run, "
                 "such as --weights demo-out/finetune after `maskdcpt demo`"
             )
-        backbone, classifier = load_model(locate_weights(name_or_path))
-        return cls(backbone, classifier, device, options)
+        path = locate_weights(name_or_path)
+        backbone, classifier = load_model(path)
+        calibration = load_calibration(find_weights(path)) if classifier is not None else None
+        return cls(backbone, classifier, device, options, calibration)
 
     @overload
     def restore(self, image: str | Path) -> Image.Image: ...
@@ -154,6 +168,56 @@ class Restorer:
         restored = self.restore_pixels(to_tensor(image), classify=True)
         return from_tensor(restored.pixels, image), dict(restored.types)
 
-    def _require_classifier(self) -> None:
+    def examine(self, image: str | Path | ImageT) -> Verdict:
+        """Tells what is to be thought of an image before it is restored.
+
+        An image of more than 512 x 512 pixels is judged by four parts of 256 x 256, the middles of its quarters, so
+        that the cost does not grow with it.
+
+        Args:
+            image: As for ``restore``.
+
+        Returns:
+            The types of damage, and whether the image looks clean or unfamiliar.
+
+        Raises:
+            UserError: As for ``classify``.
+        """
+        if isinstance(image, str | Path):
+            pixels = read_image(image).pixels
+            with naming(image):
+                return judge(self.gather_evidence(pixels), self.calibration)
+        return judge(self.gather_evidence(to_tensor(image)), self.calibration)
+
+    def gather_evidence(self, pixels: Tensor) -> Evidence:
+        """What the network shows of an image, which verdicts are made from.
+
+        Args:
+            pixels: RGB (3, H, W) in [0, 1].
+
+        Raises:
+            UserError: As for ``classify``.
+        """
+        classifier = self._require_classifier()
+        logits, squares = [], []
+        for part in parts(pixels):
+            seen = self._workshop.look(part)
+            logits.append(seen.logits.double())
+            squares.append((seen.restored - part.cpu()).square().mean().item())
+        mean = torch.stack(logits).mean(0)
+        return Evidence(ranking(classifier, mean), tuple(mean[0].tolist()), fmean(squares) ** 0.5)
+
+    def describe(self) -> dict[str, Any]:
+        """All that results depend on besides the image, as plain values."""
+        return {
+            "backbone": to_dict(self.backbone.config),
+            "weights": weights_sha256(self.backbone, self.classifier),
+            "calibration": None if self.calibration is None else to_dict(self.calibration),
+            "options": to_dict(self.options),
+            "device": self.device.type,
+        }
+
+    def _require_classifier(self) -> ClassificationDecoder:
         if self.classifier is None:
             raise UserError("these weights have no classifier; pre-training makes one")
+        return self.classifier

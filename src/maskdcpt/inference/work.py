@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,6 +32,15 @@ class Restored:
     """What had to be done for it, a line each."""
     types: Mapping[str, float] = field(default_factory=dict)
     """Type of damage to its probability, best first, where it was asked for."""
+
+
+class Seen(NamedTuple):
+    """What a network makes of an image."""
+
+    restored: Tensor
+    """RGB (3, H, W) in [0, 1], in the memory of the machine."""
+    logits: Tensor
+    """Of the types of damage, (1, K)."""
 
 
 class Workshop:
@@ -65,13 +75,28 @@ class Workshop:
             restored.clamp_(0, 1)
             if self._options.strength < 1:
                 restored = image.lerp(restored, self._options.strength)
-        types = {} if classifier is None or logits is None else _ranking(classifier, logits)
+        types = {} if classifier is None or logits is None else ranking(classifier, logits)
         # What leaves inference mode through an operation is an ordinary tensor again.
         return Restored(restored[0].clone(), tuple(dict.fromkeys(notes)), types)
 
     def classify(self, pixels: Tensor) -> dict[str, float]:
         """Names what has damaged an image; see ``Restorer.classify``."""
         return dict(self.restore(pixels, classify=True).types)
+
+    def look(self, pixels: Tensor) -> Seen:
+        """What the network makes of an image in float32 and one orientation, all of it and no share of it.
+
+        Args:
+            pixels: RGB (3, H, W) in [0, 1].
+
+        Raises:
+            UserError: If memory does not suffice or the output is not finite.
+        """
+        with torch.inference_mode():
+            restored, logits = self._once(pixels[None].float().cpu(), self._classifier, [])
+            assert logits is not None
+            _require_finite(restored, logits)
+            return Seen(restored[0].clamp(0, 1), logits.cpu())
 
     def _finite(
         self, image: Tensor, classifier: ClassificationDecoder | None, notes: list[str]
@@ -81,11 +106,13 @@ class Workshop:
         for attempt in formats:
             with torch.autocast(self._device.type, attempt, enabled=attempt != torch.float32):
                 restored, logits = self._symmetries(image, classifier, notes)
-            if restored.isfinite().all() and (logits is None or logits.isfinite().all()):
+            if attempt == torch.float32:
+                break
+            if _is_finite(restored, logits):
                 return restored, logits
-            if attempt != torch.float32:
-                notes.append(f"{str(attempt).removeprefix('torch.')} gave numbers that are not finite; used float32")
-        raise UserError("the network's output is not finite; its weights are damaged, or do not suit the image")
+            notes.append(f"{str(attempt).removeprefix('torch.')} gave numbers that are not finite; used float32")
+        _require_finite(restored, logits)
+        return restored, logits
 
     def _symmetries(
         self, image: Tensor, classifier: ClassificationDecoder | None, notes: list[str]
@@ -151,7 +178,17 @@ class Workshop:
         return run_tiled(self._backbone, padded, plan, self._device, classifier)
 
 
-def _ranking(classifier: ClassificationDecoder, logits: Tensor) -> dict[str, float]:
+def ranking(classifier: ClassificationDecoder, logits: Tensor) -> dict[str, float]:
+    """Type of damage to its probability, best first, from logits (1, K)."""
     probabilities = classifier.probabilities(logits.cpu().double())[0]
     order = probabilities.argsort(descending=True, stable=True)
     return {classifier.classes[index]: probabilities[index].item() for index in order.tolist()}
+
+
+def _is_finite(restored: Tensor, logits: Tensor | None) -> bool:
+    return bool(restored.isfinite().all()) and (logits is None or bool(logits.isfinite().all()))
+
+
+def _require_finite(restored: Tensor, logits: Tensor | None) -> None:
+    if not _is_finite(restored, logits):
+        raise UserError("the network's output is not finite; its weights are damaged, or do not suit the image")

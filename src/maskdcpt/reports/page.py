@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from maskdcpt.errors import UserError
-from maskdcpt.files import atomic_file, write_bytes
+from maskdcpt.files import atomic_file, write_pieces
 
 
 class Picture(NamedTuple):
@@ -41,10 +41,22 @@ def picture(caption: str, image: Tensor, quality: int = 92) -> Picture:
         image: The image.
         quality: Of the file, where many pictures have to be small.
     """
-    pixels = image.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return Picture(caption, data_uri("image/webp", webp(to_bytes(image), quality)))
+
+
+def to_bytes(image: Tensor) -> Image.Image:
+    """An image (3, H, W), values clamped to [0, 1], with eight bits a value.
+
+    In single precision, as a photo of 24 megapixels would else need most of a gigabyte on the way.
+    """
+    return Image.fromarray(image.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).cpu().numpy())
+
+
+def webp(image: Image.Image, quality: int) -> bytes:
+    """The WebP file of an image."""
     data = io.BytesIO()
-    Image.fromarray(pixels).save(data, "WEBP", quality=quality)
-    return Picture(caption, data_uri("image/webp", data.getvalue()))
+    image.save(data, "WEBP", quality=quality)
+    return data.getvalue()
 
 
 def data_uri(mime: str, data: bytes) -> str:
@@ -76,7 +88,9 @@ def write_page(path: Path, template: str, **values: object) -> Path:
     environment = Environment(
         loader=PackageLoader("maskdcpt.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    text = environment.get_template(template).render(**values)
+    stream = environment.get_template(template).stream(**values)
+    stream.enable_buffering()
     with atomic_file(path) as temporary:
-        write_bytes(temporary, text.encode(errors="backslashreplace"))  # names of files need not be text
+        # Piece by piece, for a page can be large; and names of files need not be text.
+        write_pieces(temporary, (piece.encode(errors="backslashreplace") for piece in stream))
     return path

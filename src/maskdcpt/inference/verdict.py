@@ -1,0 +1,56 @@
+"""What is to be thought of an image before it is restored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from maskdcpt.inference.calibration import Calibration
+from maskdcpt.inference.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What weights say about an image."""
+
+    types: Mapping[str, float]
+    """Types of damage that the weights know and their probabilities, best first."""
+    clean: bool | None
+    """Whether the image looks clean; None where these weights cannot tell."""
+    unfamiliar: bool | None
+    """Whether it lies outside what they were trained on; None where they cannot tell."""
+    reason: str
+    """All of this in one line for people."""
+
+
+def judge(evidence: Evidence, calibration: Calibration | None) -> Verdict:
+    """From what a network shows to a verdict.
+
+    What looks unfamiliar is not called clean: damage that the network does not see is damage all the same.
+
+    Args:
+        evidence: What it shows.
+        calibration: Its thresholds; None where it has none.
+    """
+    clean, unfamiliar = None, None
+    if calibration is not None:
+        unfamiliar = calibration.unfamiliar.tell(evidence.vector) if calibration.unfamiliar is not None else None
+        clean = calibration.clean.tell(evidence.vector)
+        if clean is not None and unfamiliar:
+            clean = False
+    return Verdict(evidence.types, clean, unfamiliar, _reason(evidence, calibration, clean, unfamiliar))
+
+
+def _reason(evidence: Evidence, calibration: Calibration | None, clean: bool | None, unfamiliar: bool | None) -> str:
+    name, probability = next(iter(evidence.types.items()))
+    guess = f"{name} ({probability:.0%})"
+    change = f"restoring changes it by {evidence.change:.1%} of the range"
+    if unfamiliar:
+        return f"unlike what the weights were trained on: {guess} is a guess, and the result may be poor; {change}"
+    if clean:
+        return f"looks clean: {change}"
+    if calibration is None:
+        return f"{guess} if it is damaged; {change}; the weights are not calibrated, see maskdcpt calibrate"
+    if clean is None:
+        return f"{guess} if it is damaged, which these weights cannot tell; {change}"
+    return f"{guess}; {change}"

@@ -1,0 +1,76 @@
+"""What a long page is made of, kept on the disk until it is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from maskdcpt.errors import UserError
+from maskdcpt.files import append_row
+
+
+class Spool:
+    """Named rows in a file of JSON lines, of which one at a time is in memory; it survives an interruption.
+
+    Args:
+        path: The file. If it is there, its rows are gone on with; a last one that was cut off is dropped.
+        about: What the rows belong to.
+
+    Raises:
+        UserError: If the file belongs to something else, or is damaged.
+    """
+
+    def __init__(self, path: Path, about: Mapping[str, str]) -> None:
+        self._path = path
+        if path.exists():
+            _cut_torn_line(path)
+        first = next(_read(path), None) if path.exists() else None
+        if first is None:
+            append_row(path, {"about": dict(about)})
+        elif first.get("about") != dict(about):
+            raise UserError(
+                f"{path}: entries of another page, which was not finished, are here; "
+                "finish it with the command that began it, or remove the file"
+            )
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Adds a row, which has a ``name``; it takes the place of an earlier one of that name.
+
+        Raises:
+            OSError: If the disk is full or the file cannot be written.
+        """
+        append_row(self._path, dict(row))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        last = {row["name"]: number for number, row in enumerate(self._rows())}
+        return (row for number, row in enumerate(self._rows()) if last[row["name"]] == number)
+
+    def remove(self) -> None:
+        """Deletes the file, whose rows are no longer needed."""
+        self._path.unlink()
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        rows = _read(self._path)
+        next(rows)
+        return rows
+
+
+def _read(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file):
+            try:
+                row = json.loads(line)
+            except ValueError:
+                row = None
+            if not isinstance(row, dict) or ("name" if number else "about") not in row:
+                raise UserError(f"{path}: line {number + 1} is damaged; remove the file to begin the page anew")
+            yield row
+
+
+def _cut_torn_line(path: Path) -> None:
+    with path.open("rb") as file:
+        whole = sum(len(line) for line in file if line.endswith(b"\n"))
+    with path.open("r+b") as file:
+        file.truncate(whole)
