@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 from maskdcpt.errors import UserError
 from maskdcpt.files import write_bytes
 from maskdcpt.inference.description import IMAGE, KEY, LOGITS, RESTORED, Description, to_json
-from maskdcpt.inference.exported import require_package
+from maskdcpt.inference.exported import EXPORT, require_package
 
 OPSET = 20
 """Version of ONNX's operators: the first with GELU as one operator; ONNX Runtime reads it since 1.17 (2024)."""
@@ -38,7 +38,7 @@ def require_onnx() -> None:
         UserError: If one is missing, naming the extra.
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
-        require_package(package, package, "export", "writing ONNX files")
+        require_package(package, EXPORT, "writing ONNX files")
 
 
 def write_onnx(program: ExportedProgram, description: Description, path: Path) -> None:

@@ -10,7 +10,7 @@ from torch.export import ExportedProgram
 from maskdcpt.export.onnx_file import require_onnx, write_onnx
 from maskdcpt.files import TEMPORARY
 from maskdcpt.inference.description import KEY, Description, to_json
-from maskdcpt.inference.exported import require_package
+from maskdcpt.inference.exported import OPENVINO, require_package
 
 
 def require_openvino() -> None:
@@ -19,7 +19,7 @@ def require_openvino() -> None:
     Raises:
         UserError: If one is missing, naming the extra.
     """
-    require_package("openvino", "openvino", "openvino", "writing OpenVINO files")
+    require_package("openvino", OPENVINO, "writing OpenVINO files")
     require_onnx()
 
 

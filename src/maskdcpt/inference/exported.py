@@ -15,6 +15,9 @@ from torch import Tensor
 from maskdcpt.errors import UserError
 from maskdcpt.inference.description import LOGITS, RESTORED, Description
 
+EXPORT, OPENVINO = "maskdcpt[export]", "maskdcpt[openvino]"
+"""What brings the packages for ONNX files, and for OpenVINO."""
+
 
 class ExportedNetwork(ABC):
     """A network from a file that ``maskdcpt export`` wrote, on the CPU and in float32.
@@ -101,24 +104,25 @@ def require_file(path: Path) -> None:
         raise UserError(f"{path}: no such file; `maskdcpt export` makes one")
 
 
-def require_package(module: str, package: str, extra: str, purpose: str) -> Any:
-    """Imports a module of an optional package.
+def require_package(package: str, install: str, purpose: str) -> Any:
+    """Imports an optional package.
 
     Args:
-        module: What to import.
-        package: What it is called where it is installed from.
-        extra: The group of this library's optional packages that brings it.
+        package: Its name.
+        install: What brings it, as pip is to be told.
         purpose: What it is needed for, as the beginning of a sentence.
 
     Raises:
-        UserError: If it is missing, naming the extra, or cannot be imported.
+        UserError: If it is missing, naming what to install, or cannot be imported.
     """
     try:
-        return import_module(module)
+        return import_module(package)
     except ModuleNotFoundError as error:
-        raise UserError(f'{purpose} needs the package {package}: pip install "maskdcpt[{extra}]"') from error
-    except ImportError as error:
-        raise UserError(f"{purpose} needs the package {package}, which cannot be imported: {error}") from error
+        needed = "" if error.name in (None, package) else f", which needs {error.name}"
+        raise UserError(f'{purpose} needs the package {package}{needed}: pip install "{install}"') from error
+    except Exception as error:  # whatever the import of a large package ends in, such as a missing system library
+        line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{purpose} needs the package {package}, which cannot be imported: {line}") from error
 
 
 def memory_error(error: Exception) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from maskdcpt.errors import UserError
 from maskdcpt.inference.description import IMAGE, KEY, RESTORED, from_json
-from maskdcpt.inference.exported import ExportedNetwork, memory_error, require_file, require_package
+from maskdcpt.inference.exported import EXPORT, ExportedNetwork, memory_error, require_file, require_package
 
 
 class OnnxRuntime(ExportedNetwork):
@@ -27,8 +27,8 @@ class OnnxRuntime(ExportedNetwork):
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._onnx = require_package("onnx", "onnx", "export", "reading ONNX files")
-        self._runtime = require_package("onnxruntime", "onnxruntime", "export", "ONNX Runtime")
+        self._onnx = require_package("onnx", EXPORT, "reading ONNX files")
+        self._runtime = require_package("onnxruntime", EXPORT, "running ONNX files")
         path = Path(path)
         require_file(path)
         self._model = self._read(path)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from maskdcpt.errors import UserError
 from maskdcpt.inference.description import IMAGE, KEY, RESTORED, from_json
-from maskdcpt.inference.exported import ExportedNetwork, memory_error, require_file, require_package
+from maskdcpt.inference.exported import OPENVINO, ExportedNetwork, memory_error, require_file, require_package
 
 SUFFIXES = (".xml", ".onnx")
 """The files that it reads."""
@@ -30,7 +30,7 @@ class OpenVINORuntime(ExportedNetwork):
     """
 
     def __init__(self, path: str | Path) -> None:
-        openvino = require_package("openvino", "openvino", "openvino", "OpenVINO")
+        openvino = require_package("openvino", OPENVINO, "the runtime openvino")
         path = Path(path)
         require_file(path)
         if path.suffix not in SUFFIXES:
