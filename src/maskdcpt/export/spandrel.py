@@ -7,7 +7,7 @@ library, and the published weights, by the names of their tensors. Without that 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +59,12 @@ def _spandrel() -> Any:
     return require_package("spandrel", "spandrel", "telling spandrel of networks")
 
 
-@cache
 def _architecture() -> Any:
     """The class of our architectures, which exists only where its base does."""
     spandrel = _spandrel()
+    base: Any = spandrel.Architecture
 
-    class MaskDCPTArchitecture(spandrel.Architecture):  # type: ignore[misc]
+    class MaskDCPTArchitecture(base):  # type: ignore[misc]
         """One of our families.
 
         Args:
@@ -80,7 +80,7 @@ def _architecture() -> Any:
             """The network of weights that ``detect`` has found to be of this family."""
             config, state = recognise(Path("weights"), state_dict)
             network = build_backbone(config)
-            tiling = spandrel.ModelTiling
+            tiling = spandrel.ModelTiling.DISCOURAGED if sees_whole_image(network) else spandrel.ModelTiling.SUPPORTED
             return spandrel.ImageModelDescriptor(
                 network,
                 state,
@@ -93,7 +93,7 @@ def _architecture() -> Any:
                 input_channels=3,
                 output_channels=3,
                 size_requirements=spandrel.SizeRequirements(multiple_of=network.stride),
-                tiling=tiling.DISCOURAGED if sees_whole_image(network) else tiling.SUPPORTED,
+                tiling=tiling,
             )
 
     return MaskDCPTArchitecture
