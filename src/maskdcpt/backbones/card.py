@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from huggingface_hub import ModelCard, ModelCardData
+from pathlib import Path
+
+from huggingface_hub import ModelCard, ModelCardData, metadata_load
+from yaml import YAMLError
+
+from maskdcpt.errors import UserError
 
 TAGS = ("image-restoration", "maskdcpt", "arxiv:2510.13282")
 """Tags of every card; the family joins them. The Hub shows the one with ``arxiv`` as a link to the paper."""
@@ -64,3 +69,20 @@ def model_card(
         license=license,
     )
     return card
+
+
+def card_licence(folder: Path) -> str | None:
+    """The licence of the weights that the card in a folder states; None if there is no card or it states none.
+
+    Raises:
+        UserError: If the card's head cannot be read.
+    """
+    path = folder / "README.md"
+    if not path.is_file():
+        return None
+    try:
+        head = metadata_load(path) or {}
+    except (ValueError, YAMLError) as error:
+        raise UserError(f"{path}: its head is not the YAML of a model card: {error}") from None
+    stated = head.get("license")
+    return None if stated is None else str(stated)

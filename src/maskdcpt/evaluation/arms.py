@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from maskdcpt.backbones.hub import locate_weights
 from maskdcpt.backbones.weights import WEIGHTS
@@ -19,6 +19,7 @@ from maskdcpt.evaluation.locate import LocatedSet
 from maskdcpt.files import unique_names
 from maskdcpt.images import FORMATS, read_image
 from maskdcpt.inference import RestoreOptions, Restorer
+from maskdcpt.pretraining.weights import weights_sha256
 
 ALL = "all"
 """Stands for all baselines that do something."""
@@ -205,7 +206,8 @@ def make_arms(
     ends = dict(zip(named, _short([path for _, path in named]), strict=True))
     for name, path in named:
         restorer = Restorer.from_pretrained(path, device=device, options=RestoreOptions(precision="float32"))
-        arms.append(NetworkArm(name or ends[name, path], path, restorer, weights_sha256(restorer)))
+        sha256 = weights_sha256(restorer.backbone, restorer.classifier)
+        arms.append(NetworkArm(name or ends[name, path], path, restorer, sha256))
     for word in restored:
         name, place = _split(word)
         folder = Path(place)
@@ -239,22 +241,6 @@ def question_of(located: LocatedSet, key: str, level: str | None, number: int, d
     short = name.rpartition("/")[2]
     unique = located.last_parts[short] == 1
     return Question(f"{place}{name}", (f"{place}{short}",) if unique else (), degraded)
-
-
-def weights_sha256(restorer: Restorer) -> str:
-    """Hash of all weights of a network and its classifier, with their names, types and shapes."""
-    digest = hashlib.sha256()
-    for title, module in (("backbone", restorer.backbone), ("classifier", restorer.classifier)):
-        if module is not None:
-            digest.update(f"{title}\n".encode())
-            _hash(digest, module)
-    return digest.hexdigest()
-
-
-def _hash(digest: hashlib._Hash, module: nn.Module) -> None:
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().numpy().tobytes())
 
 
 def _split(word: str) -> tuple[str, str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+
+from torch import nn
 
 from maskdcpt.backbones import Backbone, load_backbone, save_backbone
 from maskdcpt.backbones.weights import CONFIG, find_weights, is_single_file, load_tensors, read_config, save_tensors
@@ -54,3 +57,19 @@ def load_model(path: str | Path) -> tuple[Backbone, ClassificationDecoder | None
     classifier = ClassificationDecoder(channels, classes, config, multi_label=multi_label is True)
     load_tensors(classifier, folder / CLASSIFIER)
     return backbone, classifier.eval()
+
+
+def weights_sha256(backbone: Backbone, classifier: ClassificationDecoder | None) -> str:
+    """Hash of all weights of a network and its classifier, with their names, types and shapes."""
+    digest = hashlib.sha256()
+    for title, module in (("backbone", backbone), ("classifier", classifier)):
+        if module is not None:
+            digest.update(f"{title}\n".encode())
+            _hash(digest, module)
+    return digest.hexdigest()
+
+
+def _hash(digest: hashlib._Hash, module: nn.Module) -> None:
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().numpy().tobytes())

@@ -1,0 +1,38 @@
+"""The files that tiny networks are exported to, and the command."""
+
+import pytest
+from export_helpers import make_classifier, make_network
+
+from maskdcpt.cli.main import main
+from maskdcpt.export import export_model
+from maskdcpt.pretraining import save_model
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """Gives, for a family, the folder of a tiny network and the ONNX file that it was exported to, made once."""
+    pytest.importorskip("onnxruntime", reason="needs the extra 'export', which `make test` installs")
+    made = {}
+
+    def make(family):
+        if family not in made:
+            folder = tmp_path_factory.mktemp(family)
+            network = make_network(family)
+            save_model(folder, network, make_classifier(network))
+            made[family] = folder, export_model(folder, folder / "net.onnx")
+        return made[family]
+
+    return make
+
+
+@pytest.fixture
+def command(capsys):
+    """Runs ``maskdcpt`` in this process: words to (exit code, standard output, standard error)."""
+
+    def run(*words):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(word) for word in words])
+        return end.value.code, *capsys.readouterr()
+
+    return run
