@@ -16,9 +16,10 @@ from maskdcpt.data.procedural import procedural_image
 from maskdcpt.datasets import DATASETS, DataSet, Licence, verify
 from maskdcpt.datasets import registry as known
 from maskdcpt.datasets.layouts import Images
-from maskdcpt.datasets.verify import _systematic, usual_workers
+from maskdcpt.datasets.verify import _systematic
 from maskdcpt.degradations import CATALOGUE, apply
 from maskdcpt.images import write_image
+from maskdcpt.parallel import usual_workers
 
 SIZE = (256, 260)
 

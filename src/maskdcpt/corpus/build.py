@@ -22,7 +22,6 @@ from maskdcpt.corpus.card import write_card
 from maskdcpt.corpus.make import Fault, ShardReport, ShardTask, make_shard, read_report, report_row
 from maskdcpt.corpus.manifest import write_manifest
 from maskdcpt.corpus.plan import Plan, clean_sources, make_plan
-from maskdcpt.corpus.pool import HERE, Pool
 from maskdcpt.corpus.recipe import CorpusRecipe
 from maskdcpt.corpus.sources import Sources, open_sources
 from maskdcpt.corpus.survey import Look, LookTask, Verdict, from_line, judge, look_at, look_tasks, to_line
@@ -40,6 +39,7 @@ from maskdcpt.files import (
     write_json,
     write_rows,
 )
+from maskdcpt.parallel import HERE, Pool
 from maskdcpt.progress import progress_bar
 from maskdcpt.signals import StopRequest
 

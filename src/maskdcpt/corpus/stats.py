@@ -19,7 +19,6 @@ from PIL import Image
 from maskdcpt.corpus.build import BUILD, DATA, RECIPE, SHARDS
 from maskdcpt.corpus.make import ShardReport, read_report
 from maskdcpt.corpus.manifest import MANIFEST
-from maskdcpt.corpus.pool import Processes
 from maskdcpt.corpus.recipe import read_recipe
 from maskdcpt.data.shard_files import IMAGES, ShardFiles
 from maskdcpt.data.tables import open_parquet, read_columns
@@ -27,6 +26,7 @@ from maskdcpt.degradations import CATALOGUE
 from maskdcpt.errors import UserError, naming
 from maskdcpt.files import file_sha256, read_json, read_rows
 from maskdcpt.images import decode_image
+from maskdcpt.parallel import Processes
 from maskdcpt.progress import progress_bar
 from maskdcpt.seeds import derive_seed
 
