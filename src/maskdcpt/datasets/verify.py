@@ -10,22 +10,17 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from maskdcpt.datasets.check import Checked, Problem, Task, check, thinned
 from maskdcpt.datasets.entry import DataSet, Member, Survey
 from maskdcpt.datasets.fingerprint import Fingerprint, duplicate_groups
 from maskdcpt.datasets.registry import DATASETS, find_dataset, find_datasets
-from maskdcpt.datasets.shift import LIMIT
+from maskdcpt.datasets.shift import common_shift
 from maskdcpt.errors import UserError, nearest
 from maskdcpt.parallel import Processes
 from maskdcpt.progress import progress_bar
 
 QUICK = 32
 """Clean images of each split that are read at a quick look."""
-
-SYSTEMATIC = 30
-"""Pairs of a split from which on the middle of their shifts tells of one that all have."""
 
 TRAIN = "train"
 
@@ -268,7 +263,7 @@ def _split_report(split: _Split, checked: Sequence[tuple[Task, Checked]]) -> Spl
     for _, result in checked:
         for problem in result.problems:
             problems[problem.kind].append(problem)
-    shifts = [shift for _, result in checked for _, shift in result.shifts]
+    alignments = [alignment for _, result in checked for alignment in result.alignments]
     return SplitReport(
         name=split.name,
         found=len(split.survey.members),
@@ -277,17 +272,10 @@ def _split_report(split: _Split, checked: Sequence[tuple[Task, Checked]]) -> Spl
         unreadable=tuple(problems["unreadable"]),
         sizes=tuple(problems["size"]),
         shifts=tuple(problems["shift"] + problems["unlike"]),
-        systematic=_systematic([(shift.right, shift.down) for shift in shifts]),
-        untold=sum(result.untold for _, result in checked),
+        systematic=common_shift(alignments),
+        untold=sum(each.kind == "untold" for each in alignments),
         read=sum(max(1, len(task.degraded)) for task, _ in checked),
     )
-
-
-def _systematic(shifts: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
-    if len(shifts) < SYSTEMATIC:
-        return None
-    right, down = np.median(np.array(shifts), axis=0).tolist()
-    return (right, down) if np.hypot(right, down) > LIMIT else None
 
 
 class _Picture(NamedTuple):

@@ -12,12 +12,13 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from maskdcpt.evaluation.engine import Case, Plan, plan_cases, show
+from maskdcpt.evaluation.case import Case, show
+from maskdcpt.evaluation.engine import Plan
 from maskdcpt.evaluation.evaluate import INPUT
 from maskdcpt.evaluation.results import Measurement
 from maskdcpt.evaluation.summary import TASK, Results
 from maskdcpt.evaluation.testset import CANONICAL
-from maskdcpt.metrics import Metric
+from maskdcpt.metrics import Metric, SetMetric
 from maskdcpt.progress import progress_bar
 from maskdcpt.reports.page import Picture, Strip, picture
 from maskdcpt.reports.plots import COLOURS, figure_picture, figure_style
@@ -58,7 +59,7 @@ class Section(NamedTuple):
     """Best, median and worst."""
 
 
-def bars(results: Results, metric: Metric) -> Picture | None:
+def bars(results: Results, metric: Metric | SetMetric) -> Picture | None:
     """Means of each task by arm; None where the metric was not measured."""
     lines = [
         line
@@ -113,7 +114,7 @@ def strips(plan: Plan, rows: Sequence[Measurement], arm: str, metric: Metric) ->
 
 
 def _choose(plan: Plan, rows: Sequence[Measurement], arm: str, metric: Metric) -> dict[str, list[Chosen]]:
-    cases = {(case.located.name, case.item.key, case.level): case for case in plan_cases(plan)}
+    cases = {(case.spec.name, case.item.key, case.level): case for case in plan.cases()}
     tasks: dict[str, list[Measurement]] = {}
     for row in rows:
         if (row.arm, row.metric, row.variant) == (arm, metric.name, CANONICAL):
@@ -135,7 +136,7 @@ def _choose(plan: Plan, rows: Sequence[Measurement], arm: str, metric: Metric) -
 def _strip(plan: Plan, chosen: Chosen, arm: str, metric: Metric) -> Strip:
     case = chosen.case
     arms = [each.name for each in plan.arms if each.name != INPUT][:ARMS]
-    shown = show(plan, case, {arm, *arms})
+    shown = show(case, plan.setting, [each for each in plan.arms if each.name in {arm, *arms}])
     restored = shown.answers[arm].restored
     other = shown.clean if shown.clean is not None else shown.degraded
     error = (restored - other).abs().mean(0)
@@ -146,7 +147,7 @@ def _strip(plan: Plan, chosen: Chosen, arm: str, metric: Metric) -> Strip:
     if shown.clean is not None:
         pictures += [picture("clean", shown.clean[part]), picture(f"error of {arm}", _error_map(error[part[1:]]))]
     value = f"{metric.title} {chosen.value:.4g} {metric.unit}".rstrip()
-    about = ", ".join(word for word in (case.located.name, case.item.key, case.level) if word)
+    about = ", ".join(word for word in (case.spec.name, case.item.key, case.level) if word)
     return Strip(f"{chosen.title}: {value} ({about})", pictures)
 
 
