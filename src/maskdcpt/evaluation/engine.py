@@ -113,9 +113,9 @@ class Plan:
         paired = [each for each in self.located.sets if each.spec.damages or self.items(each)[0].clean is not None]
         alone = [metric for metric in self.metrics if isinstance(metric, Metric) and not metric.needs_reference]
         if not paired and not alone:
-            names = ", ".join(self.metric_names)
+            needing = ", ".join(self.metric_names) + (" need" if len(self.metrics) > 1 else " needs")
             raise UserError(
-                f"no set of protocol {self.protocol.name} here has clean images, as {names} need; piqe does without"
+                f"no set of protocol {self.protocol.name} here has clean images, as {needing}; piqe does without"
             )
         for each in paired if of_sets else ():
             if len(self.items(each)) < FEWEST:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from maskdcpt.evaluation.bootstrap import LEVEL
 from maskdcpt.evaluation.case import Case, show
 from maskdcpt.evaluation.engine import Plan
 from maskdcpt.evaluation.evaluate import INPUT
@@ -90,7 +91,8 @@ def bars(results: Results, metric: Metric | SetMetric) -> Picture | None:
         axes.grid(alpha=0.25, axis="x")
         axes.spines[["top", "right"]].set_visible(False)
         figure.legend(loc="outside upper center", ncols=min(3, len(arms)), frameon=False, fontsize="small")
-        return figure_picture(f"{metric.title} by task, with 95 % intervals", figure)
+        told = any(line.values[arm][metric.name].low is not None for line in lines for arm in arms)
+        return figure_picture(f"{metric.title} by task{f', with {100 * LEVEL:.0f} % intervals' if told else ''}", figure)
 
 
 def strips(plan: Plan, rows: Sequence[Measurement], arm: str, metric: Metric) -> tuple[list[Section], int]:
@@ -122,13 +124,11 @@ def _choose(plan: Plan, rows: Sequence[Measurement], arm: str, metric: Metric) -
     chosen = {}
     for task, found in tasks.items():
         ranked = sorted(found, key=lambda row: -row.value if metric.higher_is_better else row.value)
-        places = {"best": 0, "median": len(ranked) // 2, "worst": len(ranked) - 1}
-        names: dict[int, str] = {}
-        for name, place in places.items():
-            names.setdefault(place, name)
+        # Of few, the extremes keep their names; one alone is the best.
+        names = {len(ranked) // 2: "median", len(ranked) - 1: "worst", 0: "best"}
         chosen[task] = [
             Chosen(name, cases[row.set, row.image, row.level], row.value)
-            for row, name in ((ranked[place], name) for place, name in names.items())
+            for row, name in ((ranked[place], name) for place, name in sorted(names.items()))
         ]
     return chosen
 
