@@ -1,6 +1,9 @@
 """What several parts are tested with."""
 
 import json
+import sys
+import types
+from typing import ClassVar
 
 import pytest
 import torch
@@ -10,6 +13,7 @@ from maskdcpt.config import to_dict, to_toml
 from maskdcpt.environment import environment
 from maskdcpt.evaluation import Row
 from maskdcpt.files import write_rows
+from maskdcpt.metrics import extras
 from maskdcpt.pretraining import ClassificationDecoder, ClassifierConfig, save_model
 from maskdcpt.training import FinetuneConfig, TrainConfig
 from maskdcpt.training.validation import ValidationSet, record_validation
@@ -41,6 +45,32 @@ def weights(tmp_path_factory):
         channels = [info.channels for info in backbone.feature_info]
         save_model(folder, backbone, ClassificationDecoder(channels, CLASSES, ClassifierConfig(blocks=1)))
     return folder
+
+
+@pytest.fixture
+def inception(monkeypatch):
+    """A module with the interface of pytorch_fid.inception; means of 64 columns are the features."""
+    module = types.ModuleType("pytorch_fid.inception")
+
+    class InceptionV3(torch.nn.Module):
+        BLOCK_INDEX_BY_DIM: ClassVar = {64: 0, 192: 1, 768: 2, 2048: 3}
+
+        def __init__(self, output_blocks=(3,), resize_input=True, normalize_input=True):
+            super().__init__()
+            assert output_blocks == [3]
+            assert resize_input
+            assert normalize_input
+
+        def forward(self, inp):
+            assert not self.training
+            return [torch.nn.functional.adaptive_avg_pool2d(inp, (1, 4)).reshape(1, 12, 1, 1)]
+
+    module.InceptionV3 = InceptionV3
+    monkeypatch.setitem(sys.modules, "pytorch_fid", types.ModuleType("pytorch_fid"))
+    monkeypatch.setitem(sys.modules, "pytorch_fid.inception", module)
+    extras.model.cache_clear()
+    yield module
+    extras.model.cache_clear()
 
 
 @pytest.fixture

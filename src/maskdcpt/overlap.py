@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Generic, TypeVar
 
@@ -20,7 +20,7 @@ def overlap(
     read: Callable[[JobT], Iterator[ReadT]],
     work: Callable[[JobT, Iterator[ReadT]], Iterator[WorkedT]],
     write: Callable[[JobT, Iterator[WorkedT]], ResultT],
-) -> Iterator[tuple[JobT, ResultT | Exception]]:
+) -> Generator[tuple[JobT, ResultT | Exception]]:
     """For each job, in order, what ``write(job, work(job, read(job)))`` returns or raises.
 
     The three run in a thread each, so that the next job is read and the last one written while this one is worked on.

@@ -16,9 +16,10 @@ from maskdcpt.data.procedural import procedural_image
 from maskdcpt.datasets import DATASETS, DataSet, Licence, verify
 from maskdcpt.datasets import registry as known
 from maskdcpt.datasets.layouts import Images
-from maskdcpt.datasets.verify import _systematic, usual_workers
+from maskdcpt.datasets.shift import Alignment, common_shift
 from maskdcpt.degradations import CATALOGUE, apply
 from maskdcpt.images import write_image
+from maskdcpt.parallel import usual_workers
 
 SIZE = (256, 260)
 
@@ -328,8 +329,9 @@ def test_bad_input_is_one_line(root, tmp_path, capsys, words, message):
 def test_a_shift_of_all_pairs_is_seen_through_blur_that_hides_each():
     rng = np.random.default_rng(0)
     spread = rng.normal(0, 1.5, (60, 2))
-    assert _systematic([tuple(each) for each in spread]) is None
-    right, down = _systematic([tuple(each) for each in spread + np.array((2, 0))])
+    assert common_shift([Alignment("aligned", *each) for each in spread]) is None
+    right, down = common_shift([Alignment("shift", *each) for each in spread + np.array((2, 0))])
     assert right == pytest.approx(2, abs=0.6)
     assert abs(down) < 0.6
-    assert _systematic([(2.0, 0.0)] * 10) is None, "too few to tell"
+    assert common_shift([Alignment("shift", 2.0, 0.0)] * 10) is None, "too few to tell"
+    assert common_shift([Alignment("untold")] * 60) is None, "nothing to tell from"

@@ -45,7 +45,7 @@ def test_means_count_images_then_sets_then_tasks():
         *rows([30], arm="input", name="b", task="x"),
         *rows([50, 60, 70], arm="input", name="c", task="y", group="other"),
     ]
-    results = summarise_rows(measured, {}, {})
+    results = summarise_rows(measured, {}, {}, {})
     means = {(each.kind, each.name): each.values["input"]["psnr"].mean for each in results.lines}
     assert means == {
         ("set", "a"): 15,
@@ -62,10 +62,10 @@ def test_means_count_images_then_sets_then_tasks():
 
 def test_levels_of_one_image_are_no_more_images():
     measured = [*rows([10, 20], arm="input", level="1"), *rows([14, 24], arm="input", level="2")]
-    found = line(summarise_rows(measured, {}, {}), "set", "s").values["input"]["psnr"]
+    found = line(summarise_rows(measured, {}, {}, {}), "set", "s").values["input"]["psnr"]
     assert (found.mean, found.images) == (17, 2)
     sets = [*rows([10, 20], arm="input", name="a"), *rows([14, 24], arm="input", name="b")]
-    assert line(summarise_rows(sets, {}, {}), "task", "t").values["input"]["psnr"].images == 2
+    assert line(summarise_rows(sets, {}, {}, {}), "task", "t").values["input"]["psnr"].images == 2
 
 
 def test_the_published_variant_has_its_own_means():
@@ -74,7 +74,7 @@ def test_the_published_variant_has_its_own_means():
         *rows([30, 40], arm="input", name="a @ other", variant="published"),
         *rows([60], arm="input", name="b", task="u"),
     ]
-    results = summarise_rows(measured, {"a @ other": "a"}, {})
+    results = summarise_rows(measured, {"a @ other": "a"}, {}, {})
     assert line(results, "task", "t").values["input"]["psnr"].mean == 15
     assert line(results, "task", "t", "published").values["input"]["psnr"].mean == 35
     assert line(results, "mean", "mean").values["input"]["psnr"].mean == 37.5
@@ -91,20 +91,20 @@ def test_differences_are_paired():
         *rows(base + 0.1 + noise, arm="better"),
         *rows(base + noise - noise.mean(), arm="same"),
     ]
-    results = summarise_rows(measured, {}, {})
+    results = summarise_rows(measured, {}, {}, {})
     assert results.reference == "first"
     found = {each.arm: each for each in results.differences if each.kind == "set"}
     assert found["better"].estimate.mean == pytest.approx(0.1 + noise.mean())
     assert found["better"].statement == "interval excludes 0, 30 images"
     assert found["same"].statement == "interval includes 0, 30 images"
     assert found["input"].estimate.mean == pytest.approx(-5)
-    alone = summarise_rows([row for row in measured if row.arm in ("input", "first")], {}, {})
+    alone = summarise_rows([row for row in measured if row.arm in ("input", "first")], {}, {}, {})
     assert alone.reference == "input"
     assert alone.differences[0].estimate.mean == pytest.approx(5)
 
 
 def test_infinite_values_have_no_interval_and_are_no_json_numbers():
-    results = summarise_rows(rows([30, math.inf, 20], arm="input"), {}, {})
+    results = summarise_rows(rows([30, math.inf, 20], arm="input"), {}, {}, {})
     found = line(results, "set", "s").values["input"]["psnr"]
     assert found.mean == math.inf
     assert found.low is None
@@ -117,7 +117,7 @@ def test_a_metric_that_not_all_sets_have():
         *rows([5, 6], arm="input", name="a", task="x", metric="piqe"),
         *rows([7, 9], arm="input", name="b", task="y", metric="piqe"),
     ]
-    results = summarise_rows(measured, {}, {})
+    results = summarise_rows(measured, {}, {}, {})
     assert set(line(results, "set", "b").values["input"]) == {"piqe"}
     assert set(line(results, "mean", "mean").values["input"]) == {"piqe"}
     assert line(results, "mean", "mean").values["input"]["piqe"].mean == 6.75
@@ -133,7 +133,7 @@ def test_types_are_told_by_their_number():
             ("snow", "3", "haze"),
         )
     ]
-    named = summarise_rows(measured, {}, {"net": ["gaussian_noise", "haze"]}).named["net"]
+    named = summarise_rows(measured, {}, {"net": ["gaussian_noise", "haze"]}, {}).named["net"]
     assert (named.right, named.known, named.accuracy) == (1, 2, 0.5)  # snow is none that it knows
     assert named.counts["snow"] == {"haze": 1}
 
@@ -155,8 +155,10 @@ def test_tasks_of_types_that_a_network_does_not_know_are_averaged_apart():
         for arm, named, gain in (("input", "", 0), ("net", "haze", 1))
         for image, value in (("a", base + gain), ("b", base + gain + 2))
     ]
-    results = summarise_rows(measured, {}, {"net": ["haze"]})
+    results = summarise_rows(measured, {}, {"net": ["haze"]}, {})
     assert line(results, "group", "types unknown to net").values["net"]["psnr"].mean == 32
     assert not [
-        each for each in summarise_rows(measured, {}, {"net": ["haze", "snow", "jpeg"]}).lines if "unknown" in each.name
+        each
+        for each in summarise_rows(measured, {}, {"net": ["haze", "snow", "jpeg"]}, {}).lines
+        if "unknown" in each.name
     ]

@@ -5,12 +5,12 @@ import signal
 
 import pytest
 import torch
-from maskdcpt.inference.verdict import Verdict
 from PIL import Image
 
 from maskdcpt.errors import Preempted, UserError
 from maskdcpt.images import Naming, read_image, write_image
 from maskdcpt.inference import BatchOptions, RestoreOptions, Restorer, plan_files, restore_files
+from maskdcpt.inference.verdict import Verdict
 
 FORCE = BatchOptions(force=True)
 

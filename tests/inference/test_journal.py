@@ -91,7 +91,7 @@ with Journal(Path({str(folder)!r}), {{}}).owning():
 
 
 def test_leftovers_of_a_killed_process_go(place):
-    folder, source, result = place
+    folder, _, result = place
     (folder / ".writing-1-2.png").write_bytes(b"half")
     with Journal(folder, {}).owning():
         pass

@@ -5,7 +5,6 @@ import sys
 import tomllib
 import types
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -64,30 +63,6 @@ def lpips(monkeypatch):
 
     module.LPIPS = LPIPS
     monkeypatch.setitem(sys.modules, "lpips", module)
-    return module
-
-
-@pytest.fixture
-def inception(monkeypatch):
-    """A module with the interface of pytorch_fid.inception; means of 64 columns are the features."""
-    module = types.ModuleType("pytorch_fid.inception")
-
-    class InceptionV3(torch.nn.Module):
-        BLOCK_INDEX_BY_DIM: ClassVar = {64: 0, 192: 1, 768: 2, 2048: 3}
-
-        def __init__(self, output_blocks=(3,), resize_input=True, normalize_input=True):
-            super().__init__()
-            assert output_blocks == [3]
-            assert resize_input
-            assert normalize_input
-
-        def forward(self, inp):
-            assert not self.training
-            return [torch.nn.functional.adaptive_avg_pool2d(inp, (1, 4)).reshape(1, 12, 1, 1)]
-
-    module.InceptionV3 = InceptionV3
-    monkeypatch.setitem(sys.modules, "pytorch_fid", types.ModuleType("pytorch_fid"))
-    monkeypatch.setitem(sys.modules, "pytorch_fid.inception", module)
     return module
 
 

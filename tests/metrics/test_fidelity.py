@@ -11,6 +11,7 @@ from skimage.metrics import structural_similarity
 
 from maskdcpt.errors import UserError
 from maskdcpt.metrics import nrmse, psnr, ssim
+from maskdcpt.metrics.fidelity import STRIP, WINDOW
 
 METRICS = (psnr, ssim, nrmse)
 
@@ -126,3 +127,21 @@ def test_ssim_needs_room_for_its_window(size):
 def test_what_cannot_be_compared_is_refused(metric, x, y, message):
     with pytest.raises(UserError, match=message):
         metric(x, y)
+
+
+@pytest.mark.parametrize("height", [STRIP + WINDOW - 1, STRIP + WINDOW, 3 * STRIP + 5])
+def test_ssim_of_tall_images_does_not_show_its_strips(height):
+    x, y = pair(height, height=height)
+    assert ssim(x, y).item() == pytest.approx(skimage_ssim(x, y), abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_values_are_the_same_whatever_the_number_of_threads(metric):
+    x, y = pair(3, height=401, width=300)
+    before = torch.get_num_threads()
+    found = set()
+    for count in (1, 2, 3, 5):
+        torch.set_num_threads(count)
+        found.add((metric(x, y).item(), metric(x, y, bits=8).item(), metric(x, y, luma=True).item()))
+    torch.set_num_threads(before)
+    assert len(found) == 1

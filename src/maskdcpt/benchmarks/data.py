@@ -24,11 +24,11 @@ import numpy as np
 from maskdcpt.benchmarks.table import line
 from maskdcpt.corpus import Plan, ShardTask, make_plan, make_shard, open_sources, read_recipe
 from maskdcpt.data import DataConfig, EmbeddedImages, SourceConfig
-from maskdcpt.data.loader import prepare_worker
 from maskdcpt.data.shard_files import IMAGES, ShardFiles
 from maskdcpt.data.shards import ShardPairs
 from maskdcpt.errors import UserError
 from maskdcpt.images import decode_image, list_images, write_image
+from maskdcpt.parallel import prepare_worker
 from maskdcpt.profiling.memory import resident_memory
 from maskdcpt.progress import progress_bar
 

@@ -27,8 +27,8 @@ from maskdcpt.data import (
     sample_photo,
     training_batches,
 )
-from maskdcpt.data.loader import one_thread, prepare_worker
 from maskdcpt.degradations import CATALOGUE, Degradation, Level, apply
+from maskdcpt.parallel import one_thread, prepare_worker
 from maskdcpt.progress import progress_bar
 
 SIDE = 256

@@ -13,11 +13,11 @@ import tyro
 
 from maskdcpt.cli.arguments import parse
 from maskdcpt.cli.columns import aligned
-from maskdcpt.corpus import CorpusRecipe, Draft, Estimate, Pool, Processes, build, draft, estimate, read_recipe
+from maskdcpt.corpus import CorpusRecipe, Draft, Estimate, build, draft, estimate, read_recipe
 from maskdcpt.corpus.cluster import cluster
 from maskdcpt.datasets import DATASETS
-from maskdcpt.datasets.verify import usual_workers
 from maskdcpt.errors import UserError
+from maskdcpt.parallel import Pool, Processes, usual_workers
 from maskdcpt.recipes import presets
 
 
@@ -78,7 +78,7 @@ def run(argv: list[str]) -> int:
             DATASETS,
             commercial=commercial,
             pool=pool,
-            say=lambda line: print(line, file=sys.stderr),
+            say=_say,
         )
     print()
     for note in report.notes:
@@ -89,9 +89,13 @@ def run(argv: list[str]) -> int:
     return 0
 
 
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
 def _pool(options: Options) -> AbstractContextManager[Pool]:
     if options.cluster is None:
-        return nullcontext(Processes(options.workers))
+        return nullcontext(Processes(options.workers, _say))
     return cluster(options.cluster, options.workers)
 
 

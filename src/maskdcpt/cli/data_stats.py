@@ -12,8 +12,8 @@ import tyro
 from maskdcpt.cli.arguments import parse
 from maskdcpt.cli.columns import aligned
 from maskdcpt.corpus.stats import SHARES, CorpusStats, TypeStats, read_stats
-from maskdcpt.datasets.verify import usual_workers
 from maskdcpt.errors import require
+from maskdcpt.parallel import usual_workers
 from maskdcpt.reports import left_out_text, require_new_page, write_stats
 
 SHOWN = 20

@@ -12,8 +12,9 @@ import tyro
 
 from maskdcpt.cli.arguments import parse
 from maskdcpt.datasets.check import Problem
-from maskdcpt.datasets.verify import Overlap, RootReport, SetReport, SplitReport, usual_workers, verify
+from maskdcpt.datasets.verify import Overlap, RootReport, SetReport, SplitReport, verify
 from maskdcpt.errors import require
+from maskdcpt.parallel import usual_workers
 from maskdcpt.reports import require_new_page, write_verification
 
 SHOWN = 3

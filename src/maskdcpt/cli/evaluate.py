@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,9 @@ from maskdcpt.cli.arguments import parse
 from maskdcpt.cli.evaluate_list import list_protocols
 from maskdcpt.cli.evaluate_table import table
 from maskdcpt.environment import environment
-from maskdcpt.errors import UserError, nearest
+from maskdcpt.errors import UserError, require
 from maskdcpt.evaluation import PROTOCOLS, Protocol, find_protocol
-from maskdcpt.evaluation.arms import make_arms
+from maskdcpt.evaluation.arms import Choice, make_arms
 from maskdcpt.evaluation.efficiency import Efficiency, measure_efficiency
 from maskdcpt.evaluation.engine import PAGE, SUMMARY, Plan, clear, measure
 from maskdcpt.evaluation.locate import Located, locate
@@ -23,7 +24,8 @@ from maskdcpt.evaluation.merge import merge_results
 from maskdcpt.evaluation.results import Measurement, write_measurements
 from maskdcpt.evaluation.summary import Results, as_plain, summarise_rows
 from maskdcpt.files import write_json
-from maskdcpt.metrics import METRICS, Metric
+from maskdcpt.metrics import Metric, SetMetric, find_metric
+from maskdcpt.parallel import Processes, usual_workers
 
 PRESETS = {"smoke": (160, 5), "full": (0, 0)}
 """Side of the middle part that is measured, and images of each set; 0 for all."""
@@ -66,6 +68,9 @@ class Options:
     """Instead of measuring, shows the protocols, or with --protocol all about one."""
     force: tyro.conf.FlagCreatePairsOff[bool] = False
     """Replaces results that exist."""
+    workers: Annotated[int, tyro.conf.arg(metavar="N")] = 1
+    """Processes that measure images side by side, each on one thread and with networks of its own; 0 for one on each
+    processor."""
     device: str = "auto"
     """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
 
@@ -90,22 +95,28 @@ def _measure(options: Options) -> Iterator[str]:
     limit = limit if options.images is None else options.images
     if limit < 0:
         raise UserError(f"--images is {limit}; at least one is needed")
+    require("--workers", options.workers, 0, 1024)
     metrics = _metrics(protocol, options.metrics)
     if (options.out / SUMMARY).exists() and not options.force:
         raise UserError(f"{options.out / SUMMARY} exists; --force replaces it")
-    arms = make_arms(options.weights, options.restored, options.baselines, options.device)
+    choice = Choice(options.weights, options.restored, options.baselines, options.device)
+    arms = make_arms(choice)
     located = locate(protocol, options.data)
     _require_whole(protocol, located, options.partial)
-    plan = Plan(protocol, located, arms, metrics, crop, limit)
+    plan = Plan(protocol, located, choice, arms, metrics, crop, limit)
+    plan.require_measurable()
     if options.force:
         clear(options.out)
-    rows = measure(plan, options.out, save_images=options.save_images)
-    results = summarise_rows(rows, plan.replaces, plan.classes)
+    workers = usual_workers() if options.workers == 0 else options.workers
+    pool = Processes(workers if workers > 1 else 0, lambda line: print(line, file=sys.stderr))
+    rows, alignments = measure(plan, options.out, save_images=options.save_images, pool=pool)
+    results = summarise_rows(rows, plan.replaces, plan.classes, plan.sizes)
     costs = measure_efficiency(arms) if options.efficiency else []
     record = {
         **plan.identity(),
         "missing": list(located.problems),
         "whole": plan.whole,
+        "alignment": [each.as_dict() for each in alignments],
         **as_plain(results),
         "efficiency": [cost.as_dict() for cost in costs],
         "environment": environment(),
@@ -114,6 +125,7 @@ def _measure(options: Options) -> Iterator[str]:
     write_json(options.out / SUMMARY, record)
     yield from table(results, metrics)
     yield from (f"left out: {problem}" for problem in located.problems)
+    yield from (f"warning: {each.warning}" for each in alignments if each.warning)
     yield from _about(options, plan)
 
 
@@ -149,12 +161,14 @@ def _compare(options: Options) -> Iterator[str]:
         rows,
         {each.name: each.replaces for each in protocol.sets if each.replaces},
         {arm["name"]: arm.get("classes", []) for arm in identity["arms"]},
+        {each["name"]: each["images"] for each in identity["sets"]},
     )
     options.out.mkdir(parents=True, exist_ok=True)
     record = {
         **identity,
         "missing": [],
         "whole": False,
+        "alignment": [],
         **as_plain(results),
         "efficiency": [],
         "compared": [str(folder) for folder in options.compare],
@@ -163,16 +177,12 @@ def _compare(options: Options) -> Iterator[str]:
     write_measurements(options.out, rows)
     _write_page(options, record, results, rows, [], None)
     write_json(options.out / SUMMARY, record)
-    yield from table(results, [METRICS[name] for name in results.metrics])
+    yield from table(results, [find_metric(name) for name in results.metrics])
     yield f"report: {options.out / PAGE}"
 
 
-def _metrics(protocol: Protocol, names: tuple[str, ...]) -> tuple[Metric, ...]:
-    wanted = names or protocol.metrics
-    for name in wanted:
-        if name not in METRICS:
-            raise UserError(f"no metric is called {name!r}{nearest(name, METRICS)}")
-    return tuple(METRICS[name] for name in dict.fromkeys(wanted))
+def _metrics(protocol: Protocol, names: tuple[str, ...]) -> tuple[Metric | SetMetric, ...]:
+    return tuple(find_metric(name) for name in dict.fromkeys(names or protocol.metrics))
 
 
 def _require_whole(protocol: Protocol, located: Located, partial: bool) -> None:

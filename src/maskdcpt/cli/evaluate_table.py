@@ -8,13 +8,13 @@ from maskdcpt.cli.columns import aligned
 from maskdcpt.evaluation.bootstrap import Estimate
 from maskdcpt.evaluation.summary import GROUP, MEAN, TASK, Results
 from maskdcpt.evaluation.testset import CANONICAL
-from maskdcpt.metrics import Metric
+from maskdcpt.metrics import Metric, SetMetric
 
 MOST = 2
 """Metrics that the table has; all are in the files."""
 
 
-def table(results: Results, metrics: Sequence[Metric]) -> Iterator[str]:
+def table(results: Results, metrics: Sequence[Metric | SetMetric]) -> Iterator[str]:
     """Means of tasks and groups by arm, and what the differences from the first arm come to."""
     lines = [line for line in results.lines if line.kind in (TASK, GROUP, MEAN) and line.variant == CANONICAL]
     shown = _shown(metrics)
@@ -30,12 +30,12 @@ def table(results: Results, metrics: Sequence[Metric]) -> Iterator[str]:
     yield from _differences(results, shown[0], lines[-1].kind, lines[-1].name)
 
 
-def _shown(metrics: Sequence[Metric]) -> Sequence[Metric]:
+def _shown(metrics: Sequence[Metric | SetMetric]) -> Sequence[Metric | SetMetric]:
     preferred = [metric for metric in metrics if metric.name in ("psnr", "ssim")]
     return (preferred or list(metrics))[:MOST]
 
 
-def _differences(results: Results, metric: Metric, kind: str, name: str) -> Iterator[str]:
+def _differences(results: Results, metric: Metric | SetMetric, kind: str, name: str) -> Iterator[str]:
     for each in results.differences:
         if (each.kind, each.name, each.variant, each.metric) == (kind, name, CANONICAL, metric.name):
             low, high = each.estimate.low, each.estimate.high
@@ -44,10 +44,10 @@ def _differences(results: Results, metric: Metric, kind: str, name: str) -> Iter
             yield f"{each.arm} - {results.reference}: {mean}{interval}; {each.statement}"
 
 
-def _text(value: Estimate | None, metric: Metric) -> str:
+def _text(value: Estimate | None, metric: Metric | SetMetric) -> str:
     return "-" if value is None else f"{value.mean:.{digits(metric)}f}"
 
 
-def digits(metric: Metric) -> int:
+def digits(metric: Metric | SetMetric) -> int:
     """Digits after the point that a metric is shown with."""
     return 2 if metric.unit == "dB" or metric.name in ("piqe", "niqe", "brisque", "musiq", "fid") else 4

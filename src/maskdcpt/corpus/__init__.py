@@ -4,7 +4,6 @@ from maskdcpt.corpus.build import BuildReport, Draft, build, draft
 from maskdcpt.corpus.estimate import Estimate, estimate
 from maskdcpt.corpus.make import ShardReport, ShardTask, make_rows, make_shard
 from maskdcpt.corpus.plan import Plan, Share, make_plan
-from maskdcpt.corpus.pool import Pool, Processes
 from maskdcpt.corpus.recipe import Component, CorpusRecipe, Filters, Folder, read_recipe
 from maskdcpt.corpus.remote import CopyReport, copy_to
 from maskdcpt.corpus.sources import Source, Sources, open_sources
@@ -21,8 +20,6 @@ __all__ = [
     "Filters",
     "Folder",
     "Plan",
-    "Pool",
-    "Processes",
     "ShardReport",
     "ShardTask",
     "Share",

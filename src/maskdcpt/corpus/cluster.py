@@ -15,9 +15,8 @@ from itertools import islice
 from types import ModuleType
 from typing import Any, TypeVar
 
-from maskdcpt.corpus.pool import AHEAD, POLL, STARTS, ended_by_the_system
-from maskdcpt.data.loader import prepare_worker
 from maskdcpt.errors import UserError
+from maskdcpt.parallel import AHEAD, POLL, STARTS, ended_by_the_system, prepare_worker
 
 LOCAL = "local"
 """In place of an address: a cluster that is started on this machine for the work, and ends with it."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from maskdcpt.corpus.make import make_pair, read_original
 from maskdcpt.corpus.plan import Plan
-from maskdcpt.data.loader import one_thread
 from maskdcpt.errors import UserError
+from maskdcpt.parallel import one_thread
 
 SAMPLE = 3
 """Pairs that are made of each part; the first does not count, for much is done once and for all in it."""

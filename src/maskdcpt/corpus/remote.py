@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import fsspec
 
-from maskdcpt.corpus.build import BUILD, DATA, QUARANTINE, RECIPE, SHARDS
+from maskdcpt.corpus.begun import BUILD, DATA, QUARANTINE, RECIPE, SHARDS
 from maskdcpt.corpus.card import CARD, GALLERY
 from maskdcpt.corpus.manifest import MANIFEST
 from maskdcpt.errors import UserError

@@ -12,15 +12,14 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
 
-import cv2
 import torch
 from torch.utils.data import DataLoader
 
-from maskdcpt.allocator import keep_freed_memory
 from maskdcpt.data.config import DataConfig
 from maskdcpt.data.crops import Batch, DegradedCrops, Fault, stack
 from maskdcpt.data.mix import TrainingData
 from maskdcpt.errors import UserError
+from maskdcpt.parallel import prepare_worker
 from maskdcpt.signals import starting_workers
 
 STARTS = 3
@@ -149,24 +148,3 @@ def _start_worker(_: int) -> None:
     # A worker that ends before its batches are fetched has a thread that hands them over. Were the interpreter taken
     # apart under it, as usual at the end of a process, C++ would end the process with a complaint of its own.
     Finalize(None, os._exit, args=(0,), exitpriority=-100)  # after all else that is to be done at the end
-
-
-def prepare_worker() -> None:
-    """Lets a process make samples beside others and beside training."""
-    keep_freed_memory()
-    # Workers run beside the training step; more threads each would only compete with it.
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Has this process make samples on one core in the block, as each worker does."""
-    threads = cv2.getNumThreads(), torch.get_num_threads()
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads[0])
-        torch.set_num_threads(threads[1])

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdcpt.datasets.fingerprint import Fingerprint, fingerprint
-from maskdcpt.datasets.shift import CLARITY, UNLIKE, Shift, estimate_shift, is_off
+from maskdcpt.datasets.shift import Alignment, find_alignment, grey
 from maskdcpt.errors import UserError
-from maskdcpt.images import LUMA, read_image
+from maskdcpt.images import read_image
 
 
 class Task(NamedTuple):
@@ -42,10 +42,8 @@ class Checked:
 
     problems: tuple[Problem, ...]
     """What is wrong."""
-    shifts: tuple[tuple[str, Shift], ...]
-    """Key and shift of each pair that shows what can be compared."""
-    untold: int
-    """Pairs too small, too uniform or too damaged to tell a shift."""
+    alignments: tuple[Alignment, ...]
+    """How each pair of two images of one size is aligned."""
     prints: Fingerprint | None
     """Of the clean image, or of the damaged one where there is no other."""
 
@@ -53,8 +51,7 @@ class Checked:
 def check(task: Task) -> Checked:
     """Reads the images of a task and compares them."""
     problems: list[Problem] = []
-    shifts: list[tuple[str, Shift]] = []
-    untold = 0
+    alignments: list[Alignment] = []
     clean = None if task.clean is None else _read(task.clean, problems)
     prints = None if clean is None else fingerprint(clean)
     for key, path, damage in task.degraded:
@@ -69,32 +66,19 @@ def check(task: Task) -> Checked:
             sizes = (f"{image.shape[1]} x {image.shape[0]}" for image in (degraded, clean))
             problems.append(Problem("size", key, " and its clean image ".join(sizes)))
             continue
-        shift = estimate_shift(clean, degraded)
-        if shift is not None and shift.clarity <= UNLIKE:
-            problems.append(Problem("unlike", key, "shows nothing of its clean image"))
-        elif shift is None or shift.clarity < CLARITY:
-            untold += 1
-        else:
-            shifts.append((key, shift))
-            if is_off(shift, damage):
-                problems.append(Problem("shift", key, f"lies {_direction(shift)} its clean image"))
-    return Checked(tuple(problems), tuple(shifts), untold, prints)
-
-
-def _direction(shift: Shift) -> str:
-    parts = ((shift.right, "right of", "left of"), (shift.down, "below", "above"))
-    words = [f"{abs(value):.1f} px {more if value > 0 else less}" for value, more, less in parts if abs(value) >= 0.3]
-    return " and ".join(words)
+        alignment = find_alignment(clean, degraded, damage)
+        alignments.append(alignment)
+        if alignment.problem:
+            problems.append(Problem(alignment.kind, key, alignment.problem))
+    return Checked(tuple(problems), tuple(alignments), prints)
 
 
 def _read(path: Path, problems: list[Problem]) -> NDArray[np.float32] | None:
     try:
-        pixels = read_image(path).pixels
+        return grey(read_image(path).pixels)
     except UserError as error:
         problems.append(Problem("unreadable", str(path), str(error).removeprefix(f"{path}: ")))
         return None
-    grey: NDArray[np.float32] = np.tensordot(np.array(LUMA, np.float32), pixels.numpy(), 1)
-    return grey
 
 
 def thinned(items: Sequence[Task], most: int) -> list[Task]:

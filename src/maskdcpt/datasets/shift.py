@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
+
+from maskdcpt.images import LUMA
 
 Array = NDArray[np.float32]
 
@@ -36,6 +39,9 @@ LIMIT = 0.8
 LIMITS = {"blur_rain": 1.6, "low_quality": 1.6, "motion_blur": 6.0, "blur_jpeg": 6.0, "low_light_blur": 6.0}
 """The same for damage that itself moves things. A camera's path need not have its middle where the sharp image was
 taken: aligned pairs of the engine came to 5.0 pixels, others to 1.3."""
+
+SYSTEMATIC = 30
+"""Pairs from which on the middle of their shifts tells of one that all have."""
 
 _NEIGHBOURHOOD = 8.0
 _SMOOTHNESS = 0.15
@@ -97,9 +103,63 @@ def estimate_shift(clean: Array, degraded: Array) -> Shift | None:
     return Shift(float(right), float(down), float(near.max() / surface.std()))
 
 
-def is_off(shift: Shift, damage: str | None) -> bool:
-    """Whether a shift is to be believed, and more than aligned pairs with a type of damage show."""
-    return shift.clarity >= CLARITY and shift.length > LIMITS.get(damage or "", LIMIT)
+class Alignment(NamedTuple):
+    """How the damaged image of a pair lies against the clean one."""
+
+    kind: Literal["aligned", "shift", "unlike", "untold"]
+    """``untold`` for images too small, too uniform or too damaged to tell; ``unlike`` for those of different things."""
+    right: float = 0.0
+    """Pixels to the right, where it can be told."""
+    down: float = 0.0
+    """Pixels down, where it can be told."""
+
+    @property
+    def told(self) -> bool:
+        """Whether the two show the same, so that the shift means something."""
+        return self.kind in ("aligned", "shift")
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, a few words; empty where nothing is, or it cannot be told."""
+        if self.kind == "unlike":
+            return "shows nothing of its clean image"
+        if self.kind != "shift":
+            return ""
+        parts = ((self.right, "right of", "left of"), (self.down, "below", "above"))
+        far = [(abs(value), more if value > 0 else less) for value, more, less in parts if abs(value) >= 0.3]
+        return f"lies {' and '.join(f'{value:.1f} px {where}' for value, where in far)} its clean image"
+
+
+def find_alignment(clean: Array, degraded: Array, damage: str | None) -> Alignment:
+    """Compares two grey images (H, W) in [0, 1] of one size.
+
+    Args:
+        clean: The clean image.
+        degraded: The damaged one.
+        damage: Type of damage, some of which move things; None where it is not known.
+    """
+    shift = estimate_shift(clean, degraded)
+    if shift is not None and shift.clarity <= UNLIKE:
+        return Alignment("unlike")
+    if shift is None or shift.clarity < CLARITY:
+        return Alignment("untold")
+    off = shift.length > LIMITS.get(damage or "", LIMIT)
+    return Alignment("shift" if off else "aligned", shift.right, shift.down)
+
+
+def common_shift(alignments: Sequence[Alignment]) -> tuple[float, float] | None:
+    """Pixels right and down by which all pairs are shifted alike; None if they are not, or are too few to tell."""
+    told = [(each.right, each.down) for each in alignments if each.told]
+    if len(told) < SYSTEMATIC:
+        return None
+    right, down = np.median(np.array(told), axis=0).tolist()
+    return (right, down) if np.hypot(right, down) > LIMIT else None
+
+
+def grey(pixels: Tensor) -> Array:
+    """Luma (H, W) of an image (3, H, W), both in [0, 1]."""
+    luma: Array = np.tensordot(np.array(LUMA, np.float32), pixels.numpy(), 1)
+    return luma
 
 
 def _normed(image: Array) -> Array | None:

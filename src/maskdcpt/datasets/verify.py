@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import combinations
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
-
-import cv2
-import numpy as np
-import torch
 
 from maskdcpt.datasets.check import Checked, Problem, Task, check, thinned
 from maskdcpt.datasets.entry import DataSet, Member, Survey
 from maskdcpt.datasets.fingerprint import Fingerprint, duplicate_groups
 from maskdcpt.datasets.registry import DATASETS, find_dataset, find_datasets
-from maskdcpt.datasets.shift import LIMIT
+from maskdcpt.datasets.shift import common_shift
 from maskdcpt.errors import UserError, nearest
+from maskdcpt.parallel import Processes
 from maskdcpt.progress import progress_bar
-from maskdcpt.signals import starting_workers
 
 QUICK = 32
 """Clean images of each split that are read at a quick look."""
-
-SYSTEMATIC = 30
-"""Pairs of a split from which on the middle of their shifts tells of one that all have."""
 
 TRAIN = "train"
 
@@ -243,41 +232,18 @@ def _check(tasks: Mapping[tuple[str, str], list[Task]], workers: int, progress: 
     every = [(place, task) for place, group in tasks.items() for task in group]
     checked: dict[tuple[str, str], list[tuple[Task, Checked]]] = {place: [] for place in tasks}
     total = sum(max(1, len(task.degraded)) for _, task in every)
+    results: dict[int, Checked] = {}
+    pool = Processes(workers if workers > 1 else 0)
     with (
         progress_bar(total=total, title="checking", unit="image", show=progress and bool(every)) as bar,
-        _mapping(min(workers, len(every))) as mapped,
+        closing(pool.work_off(check, range(len(every)), lambda number: every[number][1], alive=lambda: None)) as done,
     ):
-        for (place, task), result in zip(every, mapped([task for _, task in every]), strict=True):
-            checked[place].append((task, result))
-            bar.update(max(1, len(task.degraded)))
+        for number, result in done:
+            results[number] = result
+            bar.update(max(1, len(every[number][1].degraded)))
+    for number, (place, task) in enumerate(every):
+        checked[place].append((task, results[number]))
     return checked
-
-
-@contextmanager
-def _mapping(workers: int) -> Iterator[Callable[[list[Task]], Iterator[Checked]]]:
-    """How tasks are worked through: here, or in processes."""
-    if workers < 2:
-        yield lambda tasks: map(check, tasks)
-        return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_prepare)
-
-    def mapped(tasks: list[Task]) -> Iterator[Checked]:
-        with starting_workers():
-            return pool.map(check, tasks, chunksize=4)
-
-    try:
-        yield mapped
-    except BrokenProcessPool:
-        raise UserError(
-            f"a worker was ended by the system; memory is probably short: try fewer than {workers} workers"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _prepare() -> None:
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
 
 
 def _set_report(
@@ -297,7 +263,7 @@ def _split_report(split: _Split, checked: Sequence[tuple[Task, Checked]]) -> Spl
     for _, result in checked:
         for problem in result.problems:
             problems[problem.kind].append(problem)
-    shifts = [shift for _, result in checked for _, shift in result.shifts]
+    alignments = [alignment for _, result in checked for alignment in result.alignments]
     return SplitReport(
         name=split.name,
         found=len(split.survey.members),
@@ -306,17 +272,10 @@ def _split_report(split: _Split, checked: Sequence[tuple[Task, Checked]]) -> Spl
         unreadable=tuple(problems["unreadable"]),
         sizes=tuple(problems["size"]),
         shifts=tuple(problems["shift"] + problems["unlike"]),
-        systematic=_systematic([(shift.right, shift.down) for shift in shifts]),
-        untold=sum(result.untold for _, result in checked),
+        systematic=common_shift(alignments),
+        untold=sum(each.kind == "untold" for each in alignments),
         read=sum(max(1, len(task.degraded)) for task, _ in checked),
     )
-
-
-def _systematic(shifts: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
-    if len(shifts) < SYSTEMATIC:
-        return None
-    right, down = np.median(np.array(shifts), axis=0).tolist()
-    return (right, down) if np.hypot(right, down) > LIMIT else None
 
 
 class _Picture(NamedTuple):
@@ -368,8 +327,3 @@ def _pairs(pictures: Sequence[_Picture]) -> Iterator[tuple[_Picture, _Picture]]:
         apart = [(a, b) for a in one for b in other if a.path != b.path or leak]
         for a, b in apart[:1]:
             yield (a, b) if a.train >= b.train else (b, a)
-
-
-def usual_workers() -> int:
-    """How many processes are used where none are asked for: one for each processor that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

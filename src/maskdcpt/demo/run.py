@@ -13,7 +13,7 @@ from maskdcpt.degradations import CATALOGUE, apply
 from maskdcpt.evaluation import INPUT, Row, types_of
 from maskdcpt.files import write_csv
 from maskdcpt.images import write_image
-from maskdcpt.inference import Restorer, restore_files
+from maskdcpt.inference import BatchOptions, Restorer, restore_files
 from maskdcpt.recipes import find_recipe
 from maskdcpt.seeds import derive_seed
 from maskdcpt.training import FinetuneConfig, PretrainConfig, finetune, pretrain
@@ -69,7 +69,7 @@ def run_demo(out: Path, preset: str, data: Path | None, say: Callable[[str], Non
     say("4/4 restoring sample photos")
     damaged, restored = out / "photos" / "damaged", out / "photos" / "restored"
     _damage_photos(damaged, types_of(rows))
-    restore_files(Restorer.from_pretrained(tuned), damaged, restored, force=True)
+    restore_files(Restorer.from_pretrained(tuned), damaged, restored, BatchOptions(force=True, leave_clean=False))
     return DemoResult(*folders, rows, second.validation.crop, damaged, restored)
 
 

@@ -15,7 +15,6 @@ from maskdcpt.backbones.weights import WEIGHTS
 from maskdcpt.baselines import BASELINES, Baseline
 from maskdcpt.errors import UserError, nearest
 from maskdcpt.evaluation.evaluate import INPUT
-from maskdcpt.evaluation.locate import LocatedSet
 from maskdcpt.files import unique_names
 from maskdcpt.images import FORMATS, read_image
 from maskdcpt.inference import RestoreOptions, Restorer
@@ -187,34 +186,40 @@ class BaselineArm:
         return {"name": self.name, "kind": "baseline", "title": self.baseline.title, "source": self.baseline.source}
 
 
-def make_arms(
-    weights: Sequence[str], restored: Sequence[str], baselines: Sequence[str], device: str = "auto"
-) -> list[Arm]:
-    """The input and all that is named, in order.
+class Choice(NamedTuple):
+    """What is to be measured, as words, from which any process can make the arms."""
 
-    Args:
-        weights: Paths or names on the Hub, with ``NAME=`` in front where they are to be called something else.
-        restored: ``NAME=DIR`` each.
-        baselines: Names, or ``all`` alone.
-        device: Where networks run.
+    weights: tuple[str, ...] = ()
+    """Paths or names on the Hub, with ``NAME=`` in front where they are to be called something else."""
+    restored: tuple[str, ...] = ()
+    """``NAME=DIR`` each."""
+    baselines: tuple[str, ...] = ()
+    """Names, or ``all`` alone."""
+    device: str = "auto"
+    """Where networks run."""
+
+
+def make_arms(choice: Choice) -> list[Arm]:
+    """The input and all that is named, in order.
 
     Raises:
         UserError: If something cannot be loaded or is unknown, or two have one name.
     """
     arms: list[Arm] = [InputArm()]
-    named = [_split(word) for word in weights]
+    named = [_split(word) for word in choice.weights]
     ends = dict(zip(named, _short([path for _, path in named]), strict=True))
     for name, path in named:
-        restorer = Restorer.from_pretrained(path, device=device, options=RestoreOptions(precision="float32"))
+        options = RestoreOptions(precision="float32")
+        restorer = Restorer.from_pretrained(path, device=choice.device, options=options)
         sha256 = weights_sha256(restorer.backbone, restorer.classifier)
         arms.append(NetworkArm(name or ends[name, path], path, restorer, sha256))
-    for word in restored:
+    for word in choice.restored:
         name, place = _split(word)
         folder = Path(place)
         if not folder.is_dir():
             raise UserError(f"{folder}: no folder of restored images; --restored takes NAME=DIR")
         arms.append(FolderArm(name or folder.resolve().name, folder))
-    wanted = [name for name in BASELINES if name != IDENTITY] if tuple(baselines) == (ALL,) else baselines
+    wanted = [name for name in BASELINES if name != IDENTITY] if choice.baselines == (ALL,) else choice.baselines
     for name in wanted:
         if name not in BASELINES:
             raise UserError(f"no baseline is called {name!r}{nearest(name, (*BASELINES, ALL))}")
@@ -224,23 +229,6 @@ def make_arms(
         if names.count(name) > 1:
             raise UserError(f"two things to measure are called {name!r}; NAME=PATH gives one another name")
     return arms
-
-
-def question_of(located: LocatedSet, key: str, level: str | None, number: int, degraded: Tensor) -> Question:
-    """An image to restore, with the places of its result.
-
-    Args:
-        located: The test set.
-        key: Name of the image.
-        level: Its damage as text; None where it is damaged on the disk.
-        number: Place of the damage in the set.
-        degraded: The image.
-    """
-    place = f"{_file_name(located.name)}/" if level is None else f"{_file_name(located.name)}/{number:02d}/"
-    name = located.output_names[key]
-    short = name.rpartition("/")[2]
-    unique = located.last_parts[short] == 1
-    return Question(f"{place}{name}", (f"{place}{short}",) if unique else (), degraded)
 
 
 def _split(word: str) -> tuple[str, str]:
@@ -255,7 +243,3 @@ def _short(places: Sequence[str]) -> list[str]:
     if len(set(ends)) < len(ends):
         raise UserError("the same weights are named twice")
     return unique_names(ends)
-
-
-def _file_name(name: str) -> str:
-    return name.replace(", ", "-").replace(" @ ", "-").replace(" ", "-").replace("/", "-")

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
-
-from maskdcpt.errors import UserError, naming
-from maskdcpt.evaluation.arms import Answer, Arm, NetworkArm, question_of
-from maskdcpt.evaluation.damage import Damage, Scope
-from maskdcpt.evaluation.locate import Item, Located, LocatedSet, read_item
+from maskdcpt.errors import Preempted, UserError
+from maskdcpt.evaluation.alignment import SetAlignment, set_alignments
+from maskdcpt.evaluation.arms import Arm, Choice, NetworkArm
+from maskdcpt.evaluation.case import Case, Setting, cases_of
+from maskdcpt.evaluation.locate import Item, Located, LocatedSet
 from maskdcpt.evaluation.results import CSV, PARQUET, Measurement, write_measurements
-from maskdcpt.evaluation.testset import Protocol
+from maskdcpt.evaluation.testset import Protocol, TestSet
+from maskdcpt.evaluation.whole_sets import FEATURES, FEWEST, has_features, judge_set
+from maskdcpt.evaluation.work import IMAGES, Orders, Task, describe, measure_case, measure_with
 from maskdcpt.files import append_durably, read_json, read_rows, remove_unfinished, sole_owner, write_json, write_rows
-from maskdcpt.images import write_image
-from maskdcpt.metrics import Metric
+from maskdcpt.metrics import Metric, SetMetric
+from maskdcpt.parallel import HERE, Pool
 from maskdcpt.progress import progress_bar
+from maskdcpt.signals import StopRequest
 
 IDENTITY = "evaluation.json"
 """File that says what is measured; only the same goes on."""
@@ -35,9 +38,6 @@ SUMMARY = "summary.json"
 
 PAGE = "report.html"
 
-IMAGES = "images"
-"""Folder of restored images."""
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -47,9 +47,11 @@ class Plan:
     """How to measure."""
     located: Located
     """Where the images are."""
+    choice: Choice
+    """What to measure, as words."""
     arms: Sequence[Arm]
-    """What to measure, the input first."""
-    metrics: tuple[Metric, ...]
+    """The arms that these make, the input first."""
+    metrics: tuple[Metric | SetMetric, ...]
     """By what."""
     crop: int = 0
     """Side of the middle part that is measured, in pixels; 0 for whole images, as the protocol wants it."""
@@ -66,9 +68,25 @@ class Plan:
         return not self.crop and not self.limit and not self.located.problems
 
     @property
-    def cases(self) -> int:
-        """Damaged images in all."""
-        return sum(len(self.items(each)) * len(each.damages) for each in self.located.sets)
+    def setting(self) -> Setting:
+        """What all cases have in common."""
+        return Setting(self.protocol.name, self.protocol.version, self.crop)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Names of the metrics."""
+        return tuple(metric.name for metric in self.metrics)
+
+    def cases(self) -> Iterator[Case]:
+        """The cases in their order: sets, images, damages."""
+        for located in self.located.sets:
+            yield from cases_of(located, self.items(located))
+
+    def of_set(self, case: Case) -> list[SetMetric]:
+        """The metrics that judge the set of a case as a whole: none where it has no clean images."""
+        if case.damage is None and case.item.clean is None:
+            return []
+        return [metric for metric in self.metrics if isinstance(metric, SetMetric)]
 
     @property
     def replaces(self) -> dict[str, str]:
@@ -76,9 +94,34 @@ class Plan:
         return {each.name: each.spec.replaces for each in self.located.sets if each.spec.replaces}
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """Test set to how many of its images are measured."""
+        return {each.name: len(self.items(each)) for each in self.located.sets}
+
+    @property
     def classes(self) -> dict[str, Sequence[str]]:
         """Networks with a classifier to the types of damage that they know."""
         return {arm.name: arm.classes for arm in self.arms if isinstance(arm, NetworkArm) and arm.classes}
+
+    def require_measurable(self) -> None:
+        """Refuses a plan of which nothing, or not all, can be measured.
+
+        Raises:
+            UserError: If no metric applies to any set, or one of sets is asked for and a set has a single image.
+        """
+        of_sets = [metric for metric in self.metrics if isinstance(metric, SetMetric)]
+        paired = [each for each in self.located.sets if each.spec.damages or self.items(each)[0].clean is not None]
+        alone = [metric for metric in self.metrics if isinstance(metric, Metric) and not metric.needs_reference]
+        if not paired and not alone:
+            needing = ", ".join(self.metric_names) + (" need" if len(self.metrics) > 1 else " needs")
+            raise UserError(
+                f"no set of protocol {self.protocol.name} here has clean images, as {needing}; piqe does without"
+            )
+        for each in paired if of_sets else ():
+            if len(self.items(each)) < FEWEST:
+                raise UserError(
+                    f"{each.name}: {of_sets[0].title} needs {FEWEST} images or more of each set, and this has 1"
+                )
 
     def identity(self) -> dict[str, Any]:
         """All that results depend on, as plain values."""
@@ -87,7 +130,7 @@ class Plan:
             "version": self.protocol.version,
             "crop": self.crop,
             "limit": self.limit,
-            "metrics": [metric.name for metric in self.metrics],
+            "metrics": list(self.metric_names),
             "sets": [self._describe(each) for each in self.located.sets],
             "arms": [arm.describe() for arm in self.arms],
         }
@@ -101,125 +144,88 @@ class Plan:
         return {"name": located.name, "images": len(self.items(located)), "names_sha256": digest.hexdigest()}
 
 
-class Case(NamedTuple):
-    """One damaged image of a plan."""
+class Measured(NamedTuple):
+    """What an evaluation has come to."""
 
-    located: LocatedSet
-    """Its test set."""
-    item: Item
-    """Its image."""
-    number: int
-    """Place of its damage in the set."""
-    damage: Damage | None
-    """Its damage; None where it is damaged on the disk."""
-
-    @property
-    def key(self) -> tuple[str, str, int]:
-        """Test set, image and number of the damage."""
-        return self.located.name, self.item.key, self.number
-
-    @property
-    def level(self) -> str:
-        """The damage as text, empty where it was found on the disk."""
-        return self.damage.title if self.damage is not None else ""
-
-    @property
-    def type(self) -> str:
-        """Type of damage, empty where it is not known."""
-        return self.damage.type if self.damage is not None else self.item.type
+    rows: list[Measurement]
+    """In the order of sets, images, damages, arms and metrics; metrics of a whole set come after its images."""
+    alignments: list[SetAlignment]
+    """How pairs that were found on the disk are aligned, by test set."""
 
 
-class Shown(NamedTuple):
-    """The images of a case."""
-
-    clean: Tensor | None
-    """The clean image; None where there is none."""
-    degraded: Tensor
-    """The damaged one."""
-    answers: dict[str, Answer]
-    """Arm to what it makes of it."""
-
-
-def plan_cases(plan: Plan) -> Iterator[Case]:
-    """The cases of a plan in their order."""
-    for located in plan.located.sets:
-        for item in plan.items(located):
-            for number, damage in enumerate(located.damages):
-                yield Case(located, item, number, damage)
-
-
-def show(plan: Plan, case: Case, arms: Collection[str] | None = None) -> Shown:
-    """Makes the images of a case anew.
-
-    Args:
-        plan: What is measured.
-        case: Which case.
-        arms: Names of the arms that restore; None for all.
-
-    Raises:
-        UserError: If one cannot be read or restored.
-    """
-    clean, degraded = read_item(case.item, plan.crop)
-    if case.damage is not None:
-        assert clean is not None
-        scope = Scope(plan.protocol.name, plan.protocol.version, case.item.key)
-        degraded = case.damage.degrade(clean, scope)
-    assert degraded is not None
-    level = None if case.damage is None else case.level
-    question = question_of(case.located, case.item.key, level, case.number, degraded)
-    chosen = [arm for arm in plan.arms if arms is None or arm.name in arms]
-    return Shown(clean, degraded, {arm.name: arm.restore(question) for arm in chosen})
-
-
-def measure(plan: Plan, out: Path, *, save_images: bool = False, progress: bool = True) -> list[Measurement]:
+def measure(plan: Plan, out: Path, *, save_images: bool = False, pool: Pool = HERE, progress: bool = True) -> Measured:
     """Measures all of a plan, or what an interruption has left of it, and writes the rows.
 
     Args:
         plan: What to do.
         out: Folder of results, made where missing.
         save_images: Whether to write what arms restore, as PNG, to ``images``.
+        pool: What cases are measured by.
         progress: Whether to show a progress bar on standard error.
-
-    Returns:
-        The rows in the order of sets, images, damages, arms and metrics.
 
     Raises:
         UserError: If another process writes there, something else was measured there, or an image cannot be measured.
+        Preempted: If the process was asked to stop; what is done is kept.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with sole_owner(out / ".lock", "evaluating in"):
-        remove_unfinished(out)
-        identity = plan.identity()
-        found = _resume(out / PROGRESS)
-        if found and (out / IDENTITY).is_file():
-            require_same(out, read_json(out / IDENTITY), identity)
-        elif found:
-            raise UserError(f"{out}: {IDENTITY} is gone, which says what was measured; --force begins anew")
-        else:
-            write_json(out / IDENTITY, identity)
-        with progress_bar(total=plan.cases, title="evaluating", unit="image", done=len(found), show=progress) as bar:
-            for case in plan_cases(plan):
-                if case.key in found and not save_images:
-                    continue
-                with naming(f"{case.located.name}, {case.item.key}"):
-                    shown = show(plan, case)
-                    if save_images:
-                        _save(plan, case, shown, out / IMAGES)
-                    if case.key in found:
-                        continue
-                    row = _measured(plan, case, shown)
-                append_durably(out / PROGRESS, row)
-                found[case.key] = row
-                bar.update()
-        rows = list(_rows(plan, found))
+    stop = StopRequest()
+
+    def alive() -> None:
+        if stop.received:
+            raise Preempted(f"{out}: asked to stop; what is done is kept, and the same command goes on")
+
+    with sole_owner(out / ".lock", "evaluating in"), stop.listening():
+        _tidy(out)
+        found = _begin(plan, out)
+        cases = list(plan.cases())
+        orders = Orders(plan.choice, describe(plan.arms), plan.setting, plan.metric_names, out.resolve(), save_images)
+        left = [number for number, case in enumerate(cases) if save_images or case.key not in found]
+
+        def task(number: int) -> Task:
+            return Task(orders, cases[number], cases[number].key in found)
+
+        def alone(given: Task) -> dict[str, Any] | None:
+            return measure_with(plan.arms, given)
+
+        with (
+            progress_bar(total=len(cases), title="evaluating", unit="image", done=len(found), show=progress) as bar,
+            closing(pool.work_off(measure_case, left, task, alive=alive, alone=alone)) as results,
+        ):
+            for number, row in results:
+                if row is not None:
+                    append_durably(out / PROGRESS, row)
+                    found[cases[number].key] = row
+                    bar.update()
+        rows = list(_rows(plan, found, out))
         write_measurements(out, rows)
-    return rows
+    return Measured(rows, set_alignments(found[case.key] for case in cases))
+
+
+def _begin(plan: Plan, out: Path) -> dict[tuple[str, str, int], dict[str, Any]]:
+    """What was measured before, by the key of its case; notes what is measured where nothing was."""
+    identity = plan.identity()
+    found = _resume(out / PROGRESS)
+    if found and (out / IDENTITY).is_file():
+        require_same(out, read_json(out / IDENTITY), identity)
+    elif found:
+        raise UserError(f"{out}: {IDENTITY} is gone, which says what was measured; --force begins anew")
+    else:
+        write_json(out / IDENTITY, identity)
+    lacking = {case.key for case in plan.cases() if plan.of_set(case) and not has_features(out, case)}
+    return {key: row for key, row in found.items() if key not in lacking}
+
+
+def _tidy(out: Path) -> None:
+    """Removes what interrupted processes were writing."""
+    for folder in (out, *(path for name in (FEATURES, IMAGES) for path in (out / name).rglob("*/"))):
+        remove_unfinished(folder)
 
 
 def clear(out: Path) -> None:
     """Forgets the results of a folder; restored images stay, and are replaced."""
     for name in (SUMMARY, PAGE, PARQUET, CSV, PROGRESS, IDENTITY):
         (out / name).unlink(missing_ok=True)
+    shutil.rmtree(out / FEATURES, ignore_errors=True)
 
 
 def require_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -257,47 +263,33 @@ def _resume(path: Path) -> dict[tuple[str, str, int], dict[str, Any]]:
         raise UserError(f"{path}: not what an evaluation has left; --force begins anew") from None
 
 
-@torch.no_grad()
-def _measured(plan: Plan, case: Case, shown: Shown) -> dict[str, Any]:
-    arms = {}
-    for name, answer in shown.answers.items():
-        values = {}
-        for metric in plan.metrics:
-            if metric.needs_reference and shown.clean is None:
-                continue
-            values[metric.name] = metric.compute(answer.restored, shown.clean).item()
-            if math.isnan(values[metric.name]):
-                raise UserError(f"{metric.name} of {name} is not a number")
-        arms[name] = {"predicted": answer.predicted, "values": values}
-    return {"set": case.located.name, "image": case.item.key, "number": case.number, "arms": arms}
-
-
-def _rows(plan: Plan, found: Mapping[tuple[str, str, int], Mapping[str, Any]]) -> Iterator[Measurement]:
+def _rows(plan: Plan, found: Mapping[tuple[str, str, int], Mapping[str, Any]], out: Path) -> Iterator[Measurement]:
     title = f"{plan.protocol.name} v{plan.protocol.version}"
-    for case in plan_cases(plan):
-        spec = case.located.spec
-        for arm, answer in found[case.key]["arms"].items():
-            for metric, value in answer["values"].items():
-                yield Measurement(
-                    protocol=title,
-                    group=spec.group,
-                    task=spec.task,
-                    set=spec.name,
-                    variant=spec.variant,
-                    image=case.item.key,
-                    type=case.type,
-                    level=case.level,
-                    arm=arm,
-                    predicted=answer["predicted"],
-                    metric=metric,
-                    value=value,
-                )
+    for _, group in groupby(plan.cases(), lambda case: case.spec.name):
+        cases = list(group)
+        for case in cases:
+            for arm, answer in found[case.key]["arms"].items():
+                for metric, value in answer["values"].items():
+                    yield _row(title, case.spec, arm, metric, value, case, answer["predicted"])
+        if plan.of_set(cases[0]):
+            for judged in judge_set(out, cases, plan.of_set(cases[0]), [arm.name for arm in plan.arms]):
+                yield _row(title, cases[0].spec, *judged)
 
 
-def _save(plan: Plan, case: Case, shown: Shown, folder: Path) -> None:
-    level = None if case.damage is None else case.level
-    place = question_of(case.located, case.item.key, level, case.number, shown.degraded).place
-    for arm, answer in shown.answers.items():
-        path = folder / arm.replace("/", "-") / f"{place}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_image(answer.restored, path)
+def _row(
+    protocol: str, spec: TestSet, arm: str, metric: str, value: float, case: Case | None = None, predicted: str = ""
+) -> Measurement:
+    return Measurement(
+        protocol=protocol,
+        group=spec.group,
+        task=spec.task,
+        set=spec.name,
+        variant=spec.variant,
+        image=case.item.key if case else "",
+        type=case.type if case else "",
+        level=case.level if case else "",
+        arm=arm,
+        predicted=predicted,
+        metric=metric,
+        value=value,
+    )

@@ -1,4 +1,4 @@
-"""Rows of results: one a test set, image, damage, arm and metric."""
+"""Rows of results: one a test set, image, damage, arm and metric, or without image and damage for a whole set."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Measurement:
     variant: str
     """``canonical``, or ``published`` for a set that repeats a quirk of the published evaluation."""
     image: str
-    """Name of the image in the set."""
+    """Name of the image in the set; empty where the metric judges the set as a whole."""
     type: str
-    """Type of damage, empty where it is not known."""
+    """Type of damage, empty where it is not known, and of whole sets."""
     level: str
     """The damage as text, empty where it was found on the disk."""
     arm: str

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from maskdcpt.degradations import CATALOGUE
-from maskdcpt.evaluation.bootstrap import Estimate, Numbers, estimate, resampled_means
+from maskdcpt.evaluation.bootstrap import RESAMPLES, Estimate, Numbers, estimate, resampled_means
 from maskdcpt.evaluation.results import Measurement
 from maskdcpt.evaluation.testset import CANONICAL, PUBLISHED
+from maskdcpt.metrics import SET_METRICS
 
 SET, TASK, GROUP, MEAN = "set", "task", "group", "mean"
 """What a line of a summary is a mean of; ``mean`` is that over all tasks."""
@@ -50,6 +51,8 @@ class Difference(NamedTuple):
     @property
     def statement(self) -> str:
         """What the interval says."""
+        if self.metric in SET_METRICS:
+            return "a metric of whole sets, which has no interval"
         excludes = self.estimate.excludes_zero
         if excludes is None:
             return f"{self.estimate.images} images are too few to tell"
@@ -103,7 +106,10 @@ class _Table(NamedTuple):
 
 
 def summarise_rows(
-    rows: Sequence[Measurement], replaces: Mapping[str, str], classes: Mapping[str, Sequence[str]]
+    rows: Sequence[Measurement],
+    replaces: Mapping[str, str],
+    classes: Mapping[str, Sequence[str]],
+    sizes: Mapping[str, int],
 ) -> Results:
     """Sums up rows.
 
@@ -113,11 +119,12 @@ def summarise_rows(
         rows: What was measured, by the same arms on every image.
         replaces: Published set to the canonical one whose place it takes.
         classes: Arm to the types of damage that it knows.
+        sizes: Test set to how many images it has, for those that are judged as a whole alone.
     """
     arms = list(dict.fromkeys(row.arm for row in rows))
     metrics = list(dict.fromkeys(row.metric for row in rows))
     reference = arms[1] if len(arms) > 2 else arms[0]
-    tables = [_table(name, found, arms, metrics, replaces) for name, found in _by_set(rows).items()]
+    tables = [_table(name, found, arms, metrics, replaces, sizes) for name, found in _by_set(rows).items()]
     lines: list[Line] = []
     differences: list[Difference] = []
     unknown = {f"types unknown to {arm}": unseen_tasks(rows, known) for arm, known in classes.items()}
@@ -139,18 +146,35 @@ def _by_set(rows: Iterable[Measurement]) -> dict[str, list[Measurement]]:
 
 
 def _table(
-    name: str, rows: Sequence[Measurement], arms: Sequence[str], metrics: Sequence[str], replaces: Mapping[str, str]
+    name: str,
+    rows: Sequence[Measurement],
+    arms: Sequence[str],
+    metrics: Sequence[str],
+    replaces: Mapping[str, str],
+    sizes: Mapping[str, int],
 ) -> _Table:
     columns = {(arm, metric): place for place, (arm, metric) in enumerate((a, m) for a in arms for m in metrics)}
-    images = {key: place for place, key in enumerate(dict.fromkeys(row.image for row in rows))}
+    images = {key: place for place, key in enumerate(dict.fromkeys(row.image for row in rows if row.image))}
     values: dict[tuple[int, int], list[float]] = defaultdict(list)
+    whole: dict[int, float] = {}  # of the set, so that there are no images to draw
     for row in rows:
-        values[images[row.image], columns[row.arm, row.metric]].append(row.value)
+        column = columns[row.arm, row.metric]
+        if row.image:
+            values[images[row.image], column].append(row.value)
+        else:
+            whole[column] = row.value
     table = np.full((len(images), len(columns)), np.nan)  # where a metric does not apply to a set
     for place, found in values.items():
         table[place] = np.mean(found)
-    resampled = resampled_means(np.nan_to_num(table, nan=0.0, posinf=np.inf, neginf=-np.inf), list(images))
-    resampled[:, np.isnan(table).any(0)] = np.nan
+    if images:
+        means = table.mean(0)
+        resampled = resampled_means(np.nan_to_num(table, nan=0.0, posinf=np.inf, neginf=-np.inf), list(images))
+        resampled[:, np.isnan(table).any(0)] = np.nan
+        sources = {_digest(images): len(images)}
+    else:
+        means, resampled = np.full(len(columns), np.nan), np.full((RESAMPLES, len(columns)), np.nan)
+        sources = {_digest([name]): sizes[name]}
+    means[list(whole)] = list(whole.values())
     first = rows[0]
     return _Table(
         first.group,
@@ -158,8 +182,8 @@ def _table(
         name,
         first.variant,
         replaces.get(name, ""),
-        {_digest(images): len(images)},
-        table.mean(0),
+        sources,
+        means,
         resampled,
     )
 

@@ -4,7 +4,7 @@ from maskdcpt.metrics.extras import download
 from maskdcpt.metrics.fidelity import nrmse, psnr, ssim
 from maskdcpt.metrics.piqe import piqe
 from maskdcpt.metrics.sets import SET_METRICS, SetMetric, fid, frechet_distance
-from maskdcpt.metrics.table import METRICS, Metric
+from maskdcpt.metrics.table import METRICS, Metric, find_metric
 
 __all__ = [
     "METRICS",
@@ -13,6 +13,7 @@ __all__ = [
     "SetMetric",
     "download",
     "fid",
+    "find_metric",
     "frechet_distance",
     "nrmse",
     "piqe",

@@ -25,6 +25,8 @@ WINDOW = 11
 """Side of the SSIM window in pixels."""
 SIGMA = 1.5
 """Standard deviation of the SSIM window in pixels."""
+STRIP = 64
+"""Rows that SSIM is computed of at a time: as few as stay in the processor's cache, where it takes half of the time."""
 _C1 = 0.01**2
 _C2 = 0.03**2
 
@@ -103,13 +105,23 @@ def ssim(
     x, y = _prepared(restored, reference, bits, luma, border)
     if min(x.shape[-2:]) < WINDOW:
         raise UserError(f"SSIM needs images of {WINDOW} pixels or more a side, not {x.shape[-1]} x {x.shape[-2]}")
+    places = x.shape[-2] - WINDOW + 1
+    lines = []
+    for top in range(0, places, STRIP):
+        seen = min(STRIP, places - top) + WINDOW - 1
+        lines.append(_similarity(x.narrow(-2, top, seen), y.narrow(-2, top, seen)).mean(-1))
+    return torch.cat(lines, -1).mean(-1).mean(-1)
+
+
+def _similarity(x: Tensor, y: Tensor) -> Tensor:
+    """Structural similarity at every place of the window."""
     mean_x, mean_y, xx, yy, xy = gaussian_means(torch.stack((x, y, x * x, y * y, x * y)), WINDOW, SIGMA)
     covariance = xy - mean_x * mean_y
     variances = xx - mean_x**2 + yy - mean_y**2
     luminance = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
     structure = (2 * covariance + _C2) / (variances + _C2)
     similarity: Tensor = luminance * structure
-    return similarity.mean((-3, -2, -1))
+    return similarity
 
 
 def _prepared(restored: Tensor, reference: Tensor, bits: int | None, luma: bool, border: int) -> tuple[Tensor, Tensor]:
@@ -118,4 +130,10 @@ def _prepared(restored: Tensor, reference: Tensor, bits: int | None, luma: bool,
 
 
 def _squared_error(x: Tensor, y: Tensor) -> Tensor:
-    return (x - y).square().mean((-3, -2, -1))
+    return _mean((x - y).square())
+
+
+def _mean(x: Tensor) -> Tensor:
+    """The mean over channels and places, added up in an order that does not depend on the number of threads."""
+    # Over all axes at once, threads would each add up a part of one sum. So each line is one, and goes to one of them.
+    return x.mean(-1).mean(-1).mean(-1)

@@ -24,17 +24,36 @@ class SetMetric:
     title: str
     """Name for people."""
 
+    unit: str
+    """Unit of the values, empty for bare numbers."""
+
     higher_is_better: bool
     """Whether larger values are better."""
 
     definition: str
     """What exactly is computed, in a line."""
 
-    compute: Callable[[Iterable[Tensor], Iterable[Tensor]], float]
-    """Takes restored and clean images (3, H, W) in [0, 1], read one after the other, two or more of each."""
+    features: Callable[[Tensor], Tensor]
+    """Takes an image (3, H, W) in [0, 1] and gives the numbers (D,) in float32 that it counts with."""
+
+    distance: Callable[[Tensor, Tensor], float]
+    """Takes the features (N, D) of restored and (M, D) of clean images, two or more of each."""
 
     extra: str | None = None
     """The group of optional packages that it needs: ``pip install "maskdcpt[metrics]"``."""
+
+    def compute(self, restored: Iterable[Tensor], reference: Iterable[Tensor]) -> float:
+        """Judges images (3, H, W) in [0, 1], read one after the other.
+
+        Raises:
+            UserError: If there are fewer than two of a set, one cannot be judged, or the package or its weights are
+                missing.
+        """
+        return self.distance(self._all(restored), self._all(reference))
+
+    def _all(self, images: Iterable[Tensor]) -> Tensor:
+        rows = [self.features(image) for image in images]
+        return torch.stack(rows) if rows else torch.empty(0, 1)
 
 
 def fid(restored: Iterable[Tensor], reference: Iterable[Tensor]) -> float:
@@ -48,7 +67,7 @@ def fid(restored: Iterable[Tensor], reference: Iterable[Tensor]) -> float:
     Raises:
         UserError: If a set has fewer than two images, one cannot be judged, or the package or its weights are missing.
     """
-    return frechet_distance(_features(restored), _features(reference))
+    return SET_METRICS["fid"].compute(restored, reference)
 
 
 def frechet_distance(one: Tensor, other: Tensor) -> float:
@@ -72,13 +91,16 @@ def frechet_distance(one: Tensor, other: Tensor) -> float:
     return float(shift + a.square().sum() + b.square().sum() - 2 * cross)
 
 
-def _features(images: Iterable[Tensor]) -> Tensor:
-    rows = []
-    for image in images:
-        pixels = prepare(check_image(image, "image"), bits=8).float()[None]
-        with torch.inference_mode():
-            rows.append(extras.model("fid", image.device)(pixels)[0].flatten(1).double().cpu())
-    return torch.cat(rows) if rows else torch.empty(0, 1)
+def inception_features(image: Tensor) -> Tensor:
+    """What the Inception network sees in an image (3, H, W), rounded to 8 bit first: (2048,) in float32.
+
+    Raises:
+        UserError: If it is no image, or the package or its weights are missing.
+    """
+    pixels = prepare(check_image(image, "image"), bits=8).float()[None]
+    with torch.inference_mode():
+        features: Tensor = extras.model("fid", image.device)(pixels)[0].flatten().float().cpu()
+    return features.clone()
 
 
 SET_METRICS: Mapping[str, SetMetric] = MappingProxyType(
@@ -86,9 +108,11 @@ SET_METRICS: Mapping[str, SetMetric] = MappingProxyType(
         "fid": SetMetric(
             "fid",
             "FID",
+            "",
             False,
             "Fréchet distance of Inception features (2048) of whole 8-bit images; by the package pytorch-fid",
-            fid,
+            inception_features,
+            frechet_distance,
             "metrics",
         )
     }

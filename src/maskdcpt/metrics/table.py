@@ -10,11 +10,12 @@ from typing import Any
 
 from torch import Tensor
 
-from maskdcpt.errors import UserError
+from maskdcpt.errors import UserError, nearest
 from maskdcpt.metrics import extras
 from maskdcpt.metrics.fidelity import nrmse, psnr, ssim
 from maskdcpt.metrics.inputs import check_image, check_pair
 from maskdcpt.metrics.piqe import piqe
+from maskdcpt.metrics.sets import SET_METRICS, SetMetric
 
 
 @dataclass(frozen=True)
@@ -150,3 +151,15 @@ _ALL = (
 
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ALL})
 """Name to metric. FID judges sets of images rather than images, and is in ``SET_METRICS``."""
+
+
+def find_metric(name: str) -> Metric | SetMetric:
+    """The metric of a name, of images or of sets.
+
+    Raises:
+        UserError: If there is none.
+    """
+    known: dict[str, Metric | SetMetric] = {**METRICS, **SET_METRICS}
+    if name not in known:
+        raise UserError(f"no metric is called {name!r}{nearest(name, known)}")
+    return known[name]

@@ -15,7 +15,7 @@ from maskdcpt.evaluation.published import PublishedTable, published_tables
 from maskdcpt.evaluation.results import Measurement
 from maskdcpt.evaluation.summary import GROUP, MEAN, SET, Line, Results
 from maskdcpt.evaluation.testset import CANONICAL, PUBLISHED
-from maskdcpt.metrics import METRICS, Metric
+from maskdcpt.metrics import METRICS, Metric, SetMetric, find_metric
 from maskdcpt.reports.evaluation_pictures import ERROR, Section, bars, confusion_table, strips
 from maskdcpt.reports.page import write_page
 
@@ -81,13 +81,14 @@ def write_evaluation(
         plan: How pictures are made anew; None for a page without strips.
     """
     protocol = find_protocol(record["protocol"])
-    metrics = [METRICS[name] for name in results.metrics]
+    metrics = [find_metric(name) for name in results.metrics]
     leading = _leading(metrics)
     first = next((arm for arm in results.arms if arm != INPUT), INPUT)
     sections: list[Section] = []
     left_out = 0
-    if plan is not None:
-        sections, left_out = strips(plan, rows, first, leading[0])
+    shown = next((metric for metric in leading if isinstance(metric, Metric)), None)
+    if plan is not None and shown is not None:
+        sections, left_out = strips(plan, rows, first, shown)
     lines = [line for line in results.lines if line.kind != SET]
     return write_page(
         path,
@@ -122,31 +123,33 @@ def write_evaluation(
     )
 
 
-def _leading(metrics: Sequence[Metric]) -> list[Metric]:
+def _leading(metrics: Sequence[Metric | SetMetric]) -> list[Metric | SetMetric]:
     preferred = [metric for metric in metrics if metric.name in ("psnr", "ssim")]
     return preferred or list(metrics[:2])
 
 
-def _cell(line: Line, arm: str, metrics: Sequence[Metric]) -> str:
+def _cell(line: Line, arm: str, metrics: Sequence[Metric | SetMetric]) -> str:
     return " / ".join(_text(line.values[arm].get(metric.name), metric) for metric in metrics)
 
 
-def _text(value: Estimate | None, metric: Metric) -> str:
+def _text(value: Estimate | None, metric: Metric | SetMetric) -> str:
     return "-" if value is None else f"{value.mean:.{_digits(metric)}f}"
 
 
-def _digits(metric: Metric) -> int:
+def _digits(metric: Metric | SetMetric) -> int:
     return 4 if metric.name.startswith(("ssim", "nrmse", "lpips")) else 2
 
 
-def _spread(line: Line, arm: str, metric: Metric) -> str:
+def _spread(line: Line, arm: str, metric: Metric | SetMetric) -> str:
     value = line.values[arm].get(metric.name)
     if value is None or value.low is None or value.high is None:
         return ""
     return f"{value.low:.{_digits(metric)}f} to {value.high:.{_digits(metric)}f}"
 
 
-def _gaps(results: Results, metrics: Sequence[Metric]) -> Iterator[tuple[Metric, list[tuple[Line, list[Gap]]]]]:
+def _gaps(
+    results: Results, metrics: Sequence[Metric | SetMetric]
+) -> Iterator[tuple[Metric | SetMetric, list[tuple[Line, list[Gap]]]]]:
     found = {(*each[:3], each.metric, each.arm): each for each in results.differences}
     others = [arm for arm in results.arms if arm != results.reference]
     for metric in metrics:
@@ -159,7 +162,7 @@ def _gaps(results: Results, metrics: Sequence[Metric]) -> Iterator[tuple[Metric,
             yield metric, table
 
 
-def _gap(difference: Any, metric: Metric) -> Gap:
+def _gap(difference: Any, metric: Metric | SetMetric) -> Gap:
     mean, low, high, images = difference.estimate
     digits = _digits(metric)
     text = f"{mean:+.{digits}f}"

@@ -12,12 +12,14 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from maskdcpt.evaluation.engine import Case, Plan, plan_cases, show
+from maskdcpt.evaluation.bootstrap import LEVEL
+from maskdcpt.evaluation.case import Case, show
+from maskdcpt.evaluation.engine import Plan
 from maskdcpt.evaluation.evaluate import INPUT
 from maskdcpt.evaluation.results import Measurement
 from maskdcpt.evaluation.summary import TASK, Results
 from maskdcpt.evaluation.testset import CANONICAL
-from maskdcpt.metrics import Metric
+from maskdcpt.metrics import Metric, SetMetric
 from maskdcpt.progress import progress_bar
 from maskdcpt.reports.page import Picture, Strip, picture
 from maskdcpt.reports.plots import COLOURS, figure_picture, figure_style
@@ -58,7 +60,7 @@ class Section(NamedTuple):
     """Best, median and worst."""
 
 
-def bars(results: Results, metric: Metric) -> Picture | None:
+def bars(results: Results, metric: Metric | SetMetric) -> Picture | None:
     """Means of each task by arm; None where the metric was not measured."""
     lines = [
         line
@@ -89,7 +91,10 @@ def bars(results: Results, metric: Metric) -> Picture | None:
         axes.grid(alpha=0.25, axis="x")
         axes.spines[["top", "right"]].set_visible(False)
         figure.legend(loc="outside upper center", ncols=min(3, len(arms)), frameon=False, fontsize="small")
-        return figure_picture(f"{metric.title} by task, with 95 % intervals", figure)
+        told = any(line.values[arm][metric.name].low is not None for line in lines for arm in arms)
+        return figure_picture(
+            f"{metric.title} by task{f', with {100 * LEVEL:.0f} % intervals' if told else ''}", figure
+        )
 
 
 def strips(plan: Plan, rows: Sequence[Measurement], arm: str, metric: Metric) -> tuple[list[Section], int]:
@@ -113,7 +118,7 @@ def strips(plan: Plan, rows: Sequence[Measurement], arm: str, metric: Metric) ->
 
 
 def _choose(plan: Plan, rows: Sequence[Measurement], arm: str, metric: Metric) -> dict[str, list[Chosen]]:
-    cases = {(case.located.name, case.item.key, case.level): case for case in plan_cases(plan)}
+    cases = {(case.spec.name, case.item.key, case.level): case for case in plan.cases()}
     tasks: dict[str, list[Measurement]] = {}
     for row in rows:
         if (row.arm, row.metric, row.variant) == (arm, metric.name, CANONICAL):
@@ -121,13 +126,11 @@ def _choose(plan: Plan, rows: Sequence[Measurement], arm: str, metric: Metric) -
     chosen = {}
     for task, found in tasks.items():
         ranked = sorted(found, key=lambda row: -row.value if metric.higher_is_better else row.value)
-        places = {"best": 0, "median": len(ranked) // 2, "worst": len(ranked) - 1}
-        names: dict[int, str] = {}
-        for name, place in places.items():
-            names.setdefault(place, name)
+        # Of few, the extremes keep their names; one alone is the best.
+        names = {len(ranked) // 2: "median", len(ranked) - 1: "worst", 0: "best"}
         chosen[task] = [
             Chosen(name, cases[row.set, row.image, row.level], row.value)
-            for row, name in ((ranked[place], name) for place, name in names.items())
+            for row, name in ((ranked[place], name) for place, name in sorted(names.items()))
         ]
     return chosen
 
@@ -135,7 +138,7 @@ def _choose(plan: Plan, rows: Sequence[Measurement], arm: str, metric: Metric) -
 def _strip(plan: Plan, chosen: Chosen, arm: str, metric: Metric) -> Strip:
     case = chosen.case
     arms = [each.name for each in plan.arms if each.name != INPUT][:ARMS]
-    shown = show(plan, case, {arm, *arms})
+    shown = show(case, plan.setting, [each for each in plan.arms if each.name in {arm, *arms}])
     restored = shown.answers[arm].restored
     other = shown.clean if shown.clean is not None else shown.degraded
     error = (restored - other).abs().mean(0)
@@ -146,7 +149,7 @@ def _strip(plan: Plan, chosen: Chosen, arm: str, metric: Metric) -> Strip:
     if shown.clean is not None:
         pictures += [picture("clean", shown.clean[part]), picture(f"error of {arm}", _error_map(error[part[1:]]))]
     value = f"{metric.title} {chosen.value:.4g} {metric.unit}".rstrip()
-    about = ", ".join(word for word in (case.located.name, case.item.key, case.level) if word)
+    about = ", ".join(word for word in (case.spec.name, case.item.key, case.level) if word)
     return Strip(f"{chosen.title}: {value} ({about})", pictures)
 
 

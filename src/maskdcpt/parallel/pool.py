@@ -11,8 +11,8 @@ from itertools import islice
 from multiprocessing import active_children, get_context, parent_process
 from typing import Protocol, TypeVar
 
-from maskdcpt.data.loader import prepare_worker
 from maskdcpt.errors import UserError
+from maskdcpt.parallel.process import prepare_worker
 from maskdcpt.signals import starting_workers
 
 STARTS = 3
@@ -68,10 +68,12 @@ class Processes:
 
     Args:
         workers: How many; 0 for this one alone.
+        say: Is told, a line at a time, of workers that were replaced.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, say: Callable[[str], object] = lambda line: None) -> None:
         self.workers = workers
+        self._say = say
 
     def work_off(
         self,
@@ -101,6 +103,7 @@ class Processes:
                 failures += 1
                 if failures == STARTS:
                     raise ended_by_the_system(f"lower --workers ({self.workers})") from None
+                self._say("a worker was ended by the system; its work is done again")
 
 
 HERE = Processes(0)

@@ -1,0 +1,181 @@
+"""``maskdcpt evaluate --workers``: the same rows as by one process, whatever becomes of it or of its workers."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from multiprocessing import active_children
+
+import pytest
+import torch
+
+from maskdcpt.data.procedural import procedural_image
+from maskdcpt.images import write_image
+
+FILES = ("rows.csv", "rows.parquet")
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for seed in range(4):
+        write_image(procedural_image(seed, (24 + 8 * seed, 40)), folder / f"{seed}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def words(photos, weights):
+    arms = ["--weights", str(weights), "--baselines", "median"]
+
+    def line(out, workers):
+        return [
+            "evaluate",
+            *arms,
+            "--data",
+            str(photos),
+            "--no-efficiency",
+            "--workers",
+            str(workers),
+            "--out",
+            str(out),
+        ]
+
+    return line
+
+
+@pytest.fixture
+def finish(command, words):
+    """Goes on in this process, on one thread, and returns the rows."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+
+    def run(out):
+        code, _, err = command(*words(out, 1))
+        assert code == 0, err
+        return rows_of(out)
+
+    yield run
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def expected(finish, tmp_path):
+    return finish(tmp_path / "one")
+
+
+def rows_of(out):
+    return [(out / name).read_bytes() for name in FILES]
+
+
+def started(line):
+    return subprocess.Popen(
+        [sys.executable, "-m", "maskdcpt", *line],
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for_rows(process, out, count):
+    while not (out / "progress.jsonl").exists() or (out / "progress.jsonl").read_bytes().count(b"\n") < count:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.002)
+
+
+def workers_of(process):
+    listed = subprocess.run(
+        ["ps", "-ww", "--ppid", str(process.pid), "-o", "pid=", "-o", "args="],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.splitlines()
+    return [int(line.split()[0]) for line in listed if "spawn_main" in line]
+
+
+def gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def wait_for_ends(pids):
+    deadline = time.monotonic() + 20
+    while not all(map(gone, pids)):
+        assert time.monotonic() < deadline, "workers outlive their main process"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_killed_half_way_it_goes_on_to_the_rows_of_one_process(words, finish, expected, tmp_path):
+    out = tmp_path / "out"
+    with started(words(out, 2)) as process:
+        wait_for_rows(process, out, 7)
+        children = workers_of(process)
+        assert len(children) == 2
+        process.send_signal(signal.SIGKILL)  # the main process alone: the workers have to notice
+        process.wait()
+    wait_for_ends(children)
+    kept = (out / "progress.jsonl").read_bytes().splitlines()
+    assert 7 <= len(kept) < 60
+    assert finish(out) == expected
+    after = (out / "progress.jsonl").read_bytes().splitlines()
+    assert after[: len(kept) - 1] == kept[:-1], "what was measured is not measured again"
+    assert len(after) == 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("workers", "number", "code", "last"),
+    [
+        (2, signal.SIGINT, 130, "interrupted"),
+        (2, signal.SIGTERM, 75, "asked to stop; what is done is kept, and the same command goes on"),
+        (1, signal.SIGTERM, 75, "asked to stop; what is done is kept, and the same command goes on"),
+    ],
+)
+def test_asked_to_stop_it_keeps_what_is_done(words, finish, expected, tmp_path, workers, number, code, last):
+    out = tmp_path / "out"
+    with started(words(out, workers)) as process:
+        wait_for_rows(process, out, 4)
+        children = workers_of(process)
+        os.killpg(process.pid, number)  # as a terminal and a scheduler do
+        error = process.stderr.read()
+        assert process.wait(timeout=30) == code, error
+    assert "Traceback" not in error
+    assert error.splitlines()[-1].endswith(last)
+    assert all(map(gone, children))
+    assert finish(out) == expected
+
+
+@pytest.mark.slow
+def test_a_worker_that_the_system_ends_is_told_of_and_nothing_is_lost(words, expected, tmp_path):
+    out = tmp_path / "out"
+    with started(words(out, 2)) as process:
+        wait_for_rows(process, out, 4)
+        os.kill(workers_of(process)[0], signal.SIGKILL)
+        error = process.stderr.read()
+        assert process.wait(timeout=60) == 0, error
+    assert error.count("a worker was ended by the system; its work is done again") == 1
+    assert rows_of(out) == expected
+
+
+def test_an_image_that_cannot_be_measured_ends_all_in_one_line(command, words, photos, tmp_path):
+    code, _, err = command(*words(tmp_path / "out", 2), "--restored", f"files={photos}")
+    assert code == 2
+    assert "Traceback" not in err
+    last = err.splitlines()[-1]
+    assert last.startswith("error: haze, 0.png: ")
+    assert last.endswith(f"{photos}: no result haze/00/0.png")
+    assert not active_children()
+
+
+@pytest.mark.parametrize("count", ["-1", "5000"])
+def test_a_number_of_workers_that_makes_no_sense(command, tmp_path, count):
+    code, _, err = command("evaluate", "--workers", count, "--out", tmp_path / "out")
+    assert code == 2
+    assert err.startswith(f"error: --workers is {count}; it lies in [0, 1024]")
