@@ -1,8 +1,13 @@
 """``maskdcpt restore``: what is written, what is said, and what remains when something goes wrong."""
 
+import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -48,7 +53,9 @@ def one_line(err):
 def test_a_file_is_restored_at_its_size(command, tmp_path, weights, photos):
     code, out, err = command("restore", photos / "a.png", tmp_path / "out.jpg", "--weights", weights)
     assert (code, err) == (0, "")
-    assert re.fullmatch(rf"1 of 1 images restored in [\d.]+ s \([\d.]+ images/s\): {tmp_path}/out\.jpg\n", out)
+    found, counted = out.splitlines()
+    assert re.fullmatch(r"found: \w+ \(\d+%\) if it is damaged; .*; the weights are not calibrated, .*", found)
+    assert re.fullmatch(rf"1 of 1 images restored in [\d.]+ s \([\d.]+ images/s\): {tmp_path}/out\.jpg", counted)
     assert read_image(tmp_path / "out.jpg").pixels.shape == (3, 6, 8)
 
 
@@ -57,22 +64,23 @@ def test_a_folder_is_mirrored(command, tmp_path, weights, photos):
     assert code == 0
     assert files(tmp_path / "out") == files(photos)
     assert read_image(tmp_path / "out" / "trip" / "b.png").pixels.shape == (3, 90, 70)
-    assert out.startswith("2 of 2 images restored in ")
-    assert out.endswith(f": {tmp_path / 'out'}\n")
+    *_, counted = out.splitlines()
+    assert counted.startswith("2 of 2 images restored in ")
+    assert counted.endswith(f": {tmp_path / 'out'}")
 
 
 def test_notes_are_printed(command, tmp_path, weights, photos):
     Image.new("LA", (5, 4)).save(photos / "a.png")
-    _, out, _ = command("restore", photos, tmp_path / "out", "--weights", weights)
-    assert out.splitlines()[:-1] == [
-        f"note: {photos / 'a.png'}: alpha channel dropped",
-        f"note: {photos / 'a.png'}: grey expanded to RGB",
-    ]
+    _, out, _ = command("restore", photos, tmp_path / "out", "--weights", weights, "--format", "jpg")
+    notes = [line for line in out.splitlines() if line.startswith("note: ")]
+    assert len(notes) == 1
+    assert re.fullmatch(rf"note: {photos / 'a.png'}: .*opacity.*JPEG.*", notes[0])
 
 
 def test_existing_files_need_force(command, tmp_path, weights, photos):
     words = ("restore", photos, tmp_path / "out", "--weights", weights)
     assert command(*words)[0] == 0
+    words = (*words, "--strength", "0.5")
     code, out, err = command(*words)
     assert (code, out) == (2, "")
     assert re.fullmatch(r"error: 2 of 2 files exist, .*out/a\.png the first; --force replaces them", one_line(err))
@@ -85,7 +93,7 @@ def test_a_broken_file_in_a_folder_leaves_exit_code_1(command, tmp_path, weights
     code, out, err = command("restore", photos, tmp_path / "out", "--weights", weights)
     assert code == 1
     assert files(tmp_path / "out") == ["a.png", "trip/b.png"]
-    assert out.startswith("2 of 4 images restored in ")
+    assert out.splitlines()[-1].startswith("2 of 4 images restored in ")
     reasons = [line for line in err.splitlines() if line.startswith("error: ")]
     assert len(reasons) == 2
     assert reasons[0].startswith(f"error: {photos / 'broken.png'}: the image is damaged or cut short")
@@ -125,6 +133,19 @@ def test_a_bad_single_file_is_exit_code_2_and_one_line(command, tmp_path, weight
         (["photos", "photos/out", "--weights", "WEIGHTS"], "need a folder apart from photos"),
         (["photos/a.png", "photos/a.png/out.png", "--weights", "WEIGHTS"], "cannot be written"),
         (["photos/a.png"], "missing from maskdcpt restore: OUT"),
+        ([], "missing from maskdcpt restore: IN and OUT"),
+        (["photos", "out", "--weights", "WEIGHTS", "--only", "haez"], "no damage called 'haez'; did you mean 'haze'"),
+        (["photos", "out", "--weights", "WEIGHTS", "--strength", "2"], r"strength is 2; it lies in \[0, 1\]"),
+        (["photos", "out", "--weights", "WEIGHTS", "--tile", "3"], "tile is 3, but must be 0"),
+        (["photos", "out", "--weights", "WEIGHTS", "--memory", "-1"], "memory is -1"),
+        (["photos", "out", "--weights", "WEIGHTS", "--format", "xyz"], r"no image format ends in '\.xyz'"),
+        (["photos", "out", "--weights", "WEIGHTS", "--quality", "0"], r"quality is 0; it lies in \[1, 100\]"),
+        (
+            ["photos", "out", "--weights", "WEIGHTS", "--output-template", "{name}"],
+            "no field of names is called 'name'",
+        ),
+        (["photos", "o", "--weights", "WEIGHTS", "--suffix", "x", "--output-template", "{stem}{ext}"], "leave one out"),
+        (["none*.png", "out", "--weights", "WEIGHTS"], "no image matches"),
         (["photos/a.png", "out.png", "--wieghts", "WEIGHTS"], "perhaps you meant --weights DIR"),
     ],
 )
@@ -167,26 +188,83 @@ def test_a_full_disk_leaves_the_old_file_as_it_was(tmp_path, weights, photos):
 
 
 def test_an_interruption_keeps_what_is_done(command, tmp_path, monkeypatch, weights, photos):
-    restore = Restorer.restore
+    restore = Restorer.restore_pixels
 
-    def interrupted_at_the_large_image(self, image):
-        if image.shape[-1] > 8:
-            raise KeyboardInterrupt
-        return restore(self, image)
+    def interrupted_at_the_large_image(self, pixels):
+        if pixels.shape[-1] > 8:
+            while not (tmp_path / "out" / "a.png").exists():
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+        return restore(self, pixels)
 
-    monkeypatch.setattr(Restorer, "restore", interrupted_at_the_large_image)
-    code, _, err = command("restore", photos, tmp_path / "out", "--weights", weights)
+    monkeypatch.setattr(Restorer, "restore_pixels", interrupted_at_the_large_image)
+    words = ("restore", photos, tmp_path / "out", "--weights", weights)
+    code, _, err = command(*words)
     assert code == 130
     assert err.endswith("interrupted\n")
     assert "Traceback" not in err
     assert files(tmp_path / "out") == ["a.png"]
+    monkeypatch.undo()
+    code, out, _ = command(*words)
+    assert code == 0
+    assert re.search(r"^1 of 2 images restored in .*, 1 done before: ", out, re.MULTILINE)
+
+
+def test_a_dry_run_tells_and_does_nothing(command, tmp_path, weights, photos):
+    before = sorted(tmp_path.rglob("*"))
+    words = ("restore", photos, tmp_path / "out", "--weights", weights, "--suffix", "_new", "--format", "PNG")
+    code, out, _ = command(*words, "--dry-run")
+    assert code == 0
+    assert out.splitlines() == [
+        f"would restore: {photos / 'a.png'} -> {tmp_path / 'out' / 'a_new.png'}",
+        f"would restore: {photos / 'trip' / 'b.png'} -> {tmp_path / 'out' / 'trip' / 'b_new.png'}",
+    ]
+    assert sorted(tmp_path.rglob("*")) == before
+    assert command(*words)[0] == 0
+    code, out, _ = command(*words, "--dry-run", "--json")
+    assert [json.loads(line)["status"] for line in out.splitlines()] == ["before", "before"]
+
+
+def test_json_lines_tell_all_of_each_image(command, tmp_path, weights, photos):
+    (photos / "empty.jpg").touch()
+    code, out, _ = command("restore", photos, tmp_path / "out", "--weights", weights, "--json")
+    assert code == 1
+    lines = {Path(line["source"]).name: line for line in map(json.loads, out.splitlines())}
+    assert {name: line["status"] for name, line in lines.items()} == {
+        "a.png": "restored",
+        "b.png": "restored",
+        "empty.jpg": "failed",
+    }
+    assert sum(lines["a.png"]["verdict"]["types"].values()) == pytest.approx(1)
+    assert "the file is empty" in lines["empty.jpg"]["reason"]
+
+
+def test_several_sources_and_a_template(command, tmp_path, monkeypatch, weights, photos):
+    monkeypatch.chdir(tmp_path)
+    words = ("restore", "photos/*.png", "photos/trip", "out", "--weights", weights)
+    assert command(*words, "--output-template", "{number:02}{ext}")[0] == 0
+    assert files(tmp_path / "out") == ["01.png", "02.png"]
+
+
+def test_depth_and_metadata(command, tmp_path, weights, photos):
+    exif = Image.Exif()
+    exif[0x0110] = "a camera"
+    Image.new("RGB", (8, 6)).save(photos / "a.png", exif=exif)
+    words = ("restore", photos / "a.png", tmp_path / "out.png", "--weights", weights, "--force")
+    assert command(*words)[0] == 0
+    with Image.open(tmp_path / "out.png") as restored:
+        assert restored.getexif()[0x0110] == "a camera"
+    assert command(*words, "--depth", "16", "--no-metadata")[0] == 0
+    assert read_image(tmp_path / "out.png").deep
+    with Image.open(tmp_path / "out.png") as restored:
+        assert not restored.getexif()
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="file names are UTF-8 there")
 def test_file_names_of_any_bytes_are_shown(command, tmp_path, weights, photos):
     odd = photos / b"caf\xe9.png".decode("utf-8", "surrogateescape")
-    Image.new("L", (4, 4)).save(odd)
-    code, out, _ = command("restore", photos, tmp_path / "out", "--weights", weights)
+    Image.new("LA", (4, 4)).save(odd)
+    code, out, _ = command("restore", photos, tmp_path / "out", "--weights", weights, "--format", "jpg")
     assert code == 0
-    assert "caf\\udce9.png: grey expanded to RGB" in out
-    assert (tmp_path / "out" / odd.name).exists()
+    assert "note: " + f"{photos}/caf\\udce9.png: " in out
+    assert (tmp_path / "out" / odd.with_suffix(".jpg").name).exists()

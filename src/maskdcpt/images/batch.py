@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -99,13 +99,17 @@ def refuse_originals(pairs: Sequence[tuple[Path, Path]]) -> None:
             raise UserError(f"{target}: the new image needs a file of its own, and this is the original")
 
 
-def refuse_existing(paths: Sequence[Path]) -> None:
+def refuse_existing(paths: Sequence[Path], expected: Collection[Path] = ()) -> None:
     """Refuses to go on where files would be replaced.
 
+    Args:
+        paths: Files that are to be made.
+        expected: Those of them that may be there.
+
     Raises:
-        UserError: If one exists.
+        UserError: If another one exists.
     """
-    existing = [path for path in paths if path.exists()]
+    existing = [path for path in paths if path.exists() and path not in expected]
     if existing:
         raise UserError(f"{len(existing)} of {len(paths)} files exist, {existing[0]} the first; --force replaces them")
 

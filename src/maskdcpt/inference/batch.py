@@ -81,7 +81,8 @@ def plan_files(restorer: Restorer, sources: Path | Sequence[Path], target: Path,
     if options.force:
         return Plan(pairs, frozenset(), journal)
     before = frozenset(new for source, new in pairs if journal.finished(source, new))
-    refuse_existing([new for _, new in pairs if new not in before and not journal.begun(new)])
+    begun = {new for _, new in pairs if journal.begun(new)}
+    refuse_existing([new for _, new in pairs], expected=before | begun)
     return Plan(pairs, before, journal)
 
 
