@@ -71,11 +71,17 @@ def test_a_photo_is_told_whole(tmp_path):
     path = write_restoration(tmp_path / "p.html", [entry(notes=("alpha dropped",), seconds=1.25)], about=ABOUT)
     page = Page(path)
     before, after = (piqe(noise(40, 60, seed=seed)).item() for seed in (0, 1))
-    for text in ("haze 75 %, snow 20 %, jpeg 4 %", VERDICT.reason, "Note: alpha dropped", "60 x 40", "; 1.2 s"):
+    for text in (
+        "haze 75\N{NO-BREAK SPACE}%, snow 20\N{NO-BREAK SPACE}%, jpeg 4\N{NO-BREAK SPACE}%",
+        VERDICT.reason,
+        "Note: alpha dropped",
+        "60 x 40",
+        "; 1.2 s",
+    ):
         assert text in page.text
     assert f"PIQE {before:.1f} → {after:.1f}" in page.text
     assert "lower is better" in page.text
-    assert "noise 1 %" not in page.text  # the three most likely
+    assert "noise 1\N{NO-BREAK SPACE}%" not in page.text  # the three most likely
     assert page.cards[0]["data-type"] == "haze"
     assert page.cards[0]["data-marks"].split()[:2] == ["restored", "notes"]
     assert [image.size for image in page.images] == [(60, 40), (60, 40)]

@@ -29,7 +29,7 @@ from maskdcpt.seeds import derive_seed
 LIMIT = 0.05
 """Share of wrong alarms: damaged images called clean, familiar ones called unfamiliar."""
 
-CROP = 512
+CROP = 256
 """Side of the middle of an image that is used, in pixels."""
 
 STRANGE = 3
@@ -175,7 +175,7 @@ def conformal_threshold(scores: Numbers, limit: float) -> float:
     rank = ceil((len(scores) + 1) * (1 - limit))
     if rank > len(scores):
         raise UserError(
-            f"{len(scores)} damaged images to set a threshold by, and {ceil(1 / limit) - 1} are needed; use more images"
+            f"{len(scores)} images to set a threshold by, and {ceil(1 / limit) - 1} are needed; use more images"
         )
     return float(np.sort(scores)[rank - 1])
 

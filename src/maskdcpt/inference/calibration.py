@@ -80,7 +80,7 @@ class Calibration:
     images: int
     """How many they were."""
     clean: Flag
-    """Whether an image looks clean; measured against damage of the types that the weights know."""
+    """Whether an image looks clean of damage that the weights know; damage of other kinds may pass unseen."""
     unfamiliar: Flag | None = None
     """Whether an image lies outside of what they know; measured on types of damage that neither the weights nor this
     flag have seen. None if there are fewer than two such types."""

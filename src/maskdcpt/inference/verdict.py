@@ -16,7 +16,7 @@ class Verdict:
     types: Mapping[str, float]
     """Types of damage that the weights know and their probabilities, best first."""
     clean: bool | None
-    """Whether the image looks clean; None where these weights cannot tell."""
+    """Whether the image looks clean of the damage that the weights know; None where they cannot tell."""
     unfamiliar: bool | None
     """Whether it lies outside what they were trained on; None where they cannot tell."""
     reason: str
@@ -48,7 +48,7 @@ def _reason(evidence: Evidence, calibration: Calibration | None, clean: bool | N
     if unfamiliar:
         return f"unlike what the weights were trained on: {guess} is a guess, and the result may be poor; {change}"
     if clean:
-        return f"looks clean: {change}"
+        return f"looks clean of the damage that the weights know: {change}"
     if calibration is None:
         return f"{guess} if it is damaged; {change}; the weights are not calibrated, see maskdcpt calibrate"
     if clean is None:
