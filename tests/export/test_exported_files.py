@@ -100,11 +100,10 @@ def test_a_description_comes_back_as_it_was(exported):
         ("{", "file: its description is no JSON text"),
         ("[]", "file: its description is no JSON object"),
         ("{}", "file: description: "),
-        ('{"famly": "nafnet"}', "no setting is called 'famly'; did you mean 'family'?"),
     ],
 )
 def test_a_description_that_is_none_is_an_error(text, message):
-    with pytest.raises(UserError, match=message.replace("?", r"\?")):
+    with pytest.raises(UserError, match=message):
         from_json(text, "file")
 
 
