@@ -19,7 +19,7 @@ def test_it_tells_what_was_exported_and_how_well(command, folder, tmp_path):
     code, out, err = command("export", folder, tmp_path / "deep" / "net.pt2", "--seed", 3)
     assert (code, err) == (0, "")
     first, types, weights, *same, last = out.splitlines()
-    assert first == "network: swinir, stride 4, reach 15 pixels"
+    assert first == "network: swinir, stride 4, reach 14 pixels"
     assert types == "types of damage: none, the weights have no classifier"
     assert re.fullmatch(r"weights: sha256 [0-9a-f]{64}, licence not stated", weights)
     assert same[0] == "same on 1 x 3 x 5 x 5: greatest difference 0.0e+00, PSNR inf dB"
