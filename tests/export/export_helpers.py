@@ -9,7 +9,7 @@ TINY = {
     "nafnet": {"width": 4, "encoder_blocks": (1, 1), "middle_blocks": 1, "decoder_blocks": (1, 1)},
     "promptir": {
         "width": 4,
-        "blocks": (1, 0, 1),
+        "blocks": (0, 0, 0),
         "heads": (1, 2, 2),
         "refinement_blocks": 0,
         "prompt_channels": (4, 4),

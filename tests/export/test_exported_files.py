@@ -12,20 +12,26 @@ from maskdcpt import __version__
 from maskdcpt.backbones import build_backbone, create_backbone, load_backbone
 from maskdcpt.config import from_dict
 from maskdcpt.errors import UserError
-from maskdcpt.evaluation.arms import choose_arms
-from maskdcpt.export import export_model, formats, onnx_file
+from maskdcpt.evaluation.arms import make_arms
+from maskdcpt.export import export_model, formats, onnx_file, openvino_file
 from maskdcpt.export import model as module
+from maskdcpt.export.graph import trace
 from maskdcpt.export.parity import TOLERANCE, compare, parity_sizes
 from maskdcpt.inference.description import KEY, from_json, to_json
 from maskdcpt.inference.reach import reach
 from maskdcpt.pretraining import save_model
 
-NAFNET = TINY["nafnet"]
+
+@pytest.fixture(scope="module")
+def program():
+    """The graph of a tiny network without a classifier."""
+    return trace(make_network("nafnet"), None)
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """A folder with a tiny network and no classifier."""
+def folder(tmp_path, program, monkeypatch):
+    """A folder with this network, of which the graph is there already when it is asked for."""
+    monkeypatch.setattr(module, "trace", lambda backbone, classifier: program)
     save_model(tmp_path, make_network("nafnet"), None)
     return tmp_path
 
@@ -41,7 +47,8 @@ def test_every_family_computes_the_same(exported, family):
     assert made.parity[0].size == (1, 1, 1)
     assert {parity.size[0] for parity in made.parity} == {1, 2, 3}
     assert max(parity.difference for parity in made.parity) < 1e-5
-    assert max(parity.probability for parity in made.parity) < 1e-5
+    probabilities = [parity.probability for parity in made.parity]
+    assert max(probabilities) < 1e-5 if family == "nafnet" else set(probabilities) == {None}
     assert min(parity.psnr for parity in made.parity) > 110
 
 
@@ -58,11 +65,12 @@ def test_an_onnx_file_is_sound_and_says_what_it_is(exported, family):
         for value in (*model.graph.input, *model.graph.output)
     }
     image = ["batch", 3, "height", "width"]
-    assert sizes == {"image": image, "restored": image, "logits": ["batch", 3]}
+    logits, types = ({"logits": ["batch", 3]}, TYPES) if family == "nafnet" else ({}, ())
+    assert sizes == {"image": image, "restored": image, **logits}
     description = from_json({entry.key: entry.value for entry in model.metadata_props}[KEY], "file")
     network = load_backbone(folder)
     assert description == made.description
-    assert (description.family, description.types, description.version) == (family, TYPES, __version__)
+    assert (description.family, description.types, description.version) == (family, types, __version__)
     assert (description.stride, description.reach) == (network.stride, reach(network))
     again = build_backbone(from_dict(type(network.config), description.backbone, where="file"))
     assert again.config == network.config
@@ -70,7 +78,7 @@ def test_an_onnx_file_is_sound_and_says_what_it_is(exported, family):
 
 def test_the_hash_is_the_one_of_evaluations(exported):
     folder, made = exported("nafnet")
-    (arm,) = (arm for arm in choose_arms([str(folder)], device="cpu") if hasattr(arm, "sha256"))
+    _, arm = make_arms([str(folder)], [], [], device="cpu")
     assert made.description.sha256 == arm.sha256
     other = make_network("nafnet")
     other.intro.bias.data[0] += 1e-3
@@ -90,11 +98,10 @@ def test_a_description_comes_back_as_it_was(exported):
         ("{", "file: its description is no JSON text"),
         ("[]", "file: its description is no JSON object"),
         ("{}", "file: description: "),
-        ('{"famly": "nafnet"}', "no setting is called 'famly'; did you mean 'family'?"),
     ],
 )
 def test_a_description_that_is_none_is_an_error(text, message):
-    with pytest.raises(UserError, match=message.replace("?", r"\?")):
+    with pytest.raises(UserError, match=message):
         from_json(text, "file")
 
 
@@ -114,9 +121,15 @@ def test_torch_export_needs_no_extra_and_loads_with_torch_alone(folder, monkeypa
         assert torch.equal(program.module()(x)[0], load_backbone(folder)(x))
 
 
-def test_openvino_gets_a_pair_of_files(exported, tmp_path):
+def test_openvino_gets_a_pair_of_files(exported, tmp_path, monkeypatch):
     pytest.importorskip("openvino", reason="needs the extra 'openvino', which `make test` installs")
-    folder, _ = exported("nafnet")
+    folder, onnx = exported("nafnet")
+
+    def copy(program, description, path):
+        path.write_bytes(onnx.paths[0].read_bytes())
+
+    monkeypatch.setattr(openvino_file, "write_onnx", copy)
+    monkeypatch.setattr(module, "trace", lambda backbone, classifier: None)
     for force in (False, True):
         made = export_model(folder, tmp_path / "net.xml", force=force)
         assert names(tmp_path) == ["net.bin", "net.xml"]
@@ -238,8 +251,10 @@ def test_other_seeds_are_other_sizes():
     assert all(min(size[1:]) >= 9 and max(size[1:]) <= 64 for sizes in drawn for size in sizes)
 
 
-def test_weights_too_large_for_a_file_are_one_line(folder, monkeypatch):
-    pytest.importorskip("onnxscript", reason="needs the extra 'export', which `make test` installs")
+def test_weights_too_large_for_a_file_are_one_line(exported, folder, monkeypatch):
+    onnx = pytest.importorskip("onnx", reason="needs the extra 'export', which `make test` installs")
+    model = onnx.load(exported("swinir")[1].paths[0])
+    monkeypatch.setattr(onnx_file, "convert", lambda program, description: model)
     monkeypatch.setattr(onnx_file, "LARGEST", 1000)
     before = names(folder)
     with pytest.raises(UserError, match="GB of weights: an ONNX file holds at most"):
@@ -247,9 +262,9 @@ def test_weights_too_large_for_a_file_are_one_line(folder, monkeypatch):
     assert names(folder) == before
 
 
-def test_several_types_at_once_stay_so(exported, tmp_path):
-    network = create_backbone("nafnet", **NAFNET)
-    save_model(tmp_path, network, make_classifier(network, multi_label=True))
+def test_several_types_at_once_stay_so(tmp_path):
+    network = create_backbone("nafnet", width=2, encoder_blocks=[1], middle_blocks=0, decoder_blocks=[0])
+    save_model(tmp_path, network, make_classifier(network, "last", multi_label=True))
     made = export_model(tmp_path, tmp_path / "net.pt2")
     assert made.description.multi_label
     assert all(parity.probability == 0 for parity in made.parity)

@@ -162,7 +162,7 @@ def test_a_file_that_was_cut_short_is_one_line(kind, exported, tmp_path):
     whole = exported("nafnet")[1].paths[0].read_bytes()
     for length in (100, len(whole) // 2, len(whole) - 50):
         (tmp_path / "cut.onnx").write_bytes(whole[:length])
-        with pytest.raises(UserError, match="cut.onnx: ") as raised:
+        with pytest.raises(UserError, match=r"cut.onnx: ") as raised:
             kind(tmp_path / "cut.onnx")
         assert "\n" not in str(raised.value)
 
@@ -214,5 +214,5 @@ def test_a_package_that_cannot_be_imported_says_why(monkeypatch):
         raise OSError("libgomp.so.1: no such file\nmore")
 
     monkeypatch.setattr("maskdcpt.inference.exported.import_module", broken)
-    with pytest.raises(UserError, match="package onnx, which cannot be imported: libgomp.so.1: no such file$"):
+    with pytest.raises(UserError, match=r"package onnx, which cannot be imported: libgomp.so.1: no such file$"):
         OnnxRuntime("net.onnx")

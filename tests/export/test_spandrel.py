@@ -12,8 +12,14 @@ from maskdcpt.backbones import create_backbone, load_backbone, save_backbone
 from maskdcpt.errors import UserError
 from maskdcpt.export.spandrel import belongs_to, register
 
-# Of SwinIR's heads and windows the weights tell nothing: loading by them alone takes those of the published networks.
-SIZES = {**TINY, "swinir": {"width": 30, "encoder_blocks": (2,), "decoder_blocks": (1,), "heads": 1}}
+# What the weights do not tell, or not exactly, has to be as in the published networks: SwinIR's heads and windows, and
+# whatever is read from blocks, of which there have to be some at every level.
+SIZES = {
+    "nafnet": TINY["nafnet"],
+    "promptir": {**TINY["promptir"], "blocks": (1, 1, 1), "refinement_blocks": 1, "expansion": 2.0},
+    "restormer": {**TINY["restormer"], "expansion": 2.0},
+    "swinir": {"width": 30, "encoder_blocks": (2,), "decoder_blocks": (1,), "heads": 1},
+}
 
 
 @pytest.fixture
@@ -29,11 +35,7 @@ def registry(monkeypatch):
 def network(request):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return create_backbone(request.param, **{**SIZES[request.param], **BLOCKS.get(request.param, {})}).eval()
-
-
-# Sizes are read from blocks, so there have to be some at every level.
-BLOCKS = {"promptir": {"blocks": (1, 1, 1), "refinement_blocks": 1}}
+        return create_backbone(request.param, **SIZES[request.param]).eval()
 
 
 def test_weights_that_we_save_are_loaded_by_themselves(registry, network, tmp_path):

@@ -55,6 +55,24 @@ def write_onnx(program: ExportedProgram, description: Description, path: Path) -
     """
     import onnx
 
+    model = convert(program, description)
+    if model.ByteSize() > LARGEST:
+        raise UserError(
+            f"{model.ByteSize() / 1e9:.1f} GB of weights: an ONNX file holds at most {LARGEST / 1e9:.1f} GB"
+        )
+    onnx.checker.check_model(model, full_check=True)
+    write_bytes(path, model.SerializeToString())
+
+
+def convert(program: ExportedProgram, description: Description) -> Any:
+    """An ``onnx.ModelProto`` of a graph.
+
+    Args:
+        program: The graph.
+        description: What the file says of it.
+    """
+    import onnx
+
     names = [RESTORED, LOGITS][: 2 if description.types else 1]
     with _quiet():
         made = torch.onnx.export(
@@ -70,12 +88,7 @@ def write_onnx(program: ExportedProgram, description: Description, path: Path) -
         f"{RESTORED} the same, not clamped."
     )
     onnx.helper.set_model_props(model, {KEY: to_json(description)})
-    if model.ByteSize() > LARGEST:
-        raise UserError(
-            f"{model.ByteSize() / 1e9:.1f} GB of weights: an ONNX file holds at most {LARGEST / 1e9:.1f} GB"
-        )
-    onnx.checker.check_model(model, full_check=True)
-    write_bytes(path, model.SerializeToString())
+    return model
 
 
 def _name_axes(model: Any) -> None:

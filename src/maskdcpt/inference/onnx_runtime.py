@@ -53,7 +53,7 @@ class OnnxRuntime(ExportedNetwork):
         from google.protobuf.message import DecodeError
 
         try:
-            return self._onnx.load(path)
+            return self._onnx.load(path, load_external_data=False)  # a file names no others
         except DecodeError:
             raise UserError(f"{path}: damaged, or not an ONNX file") from None
 
@@ -75,6 +75,6 @@ class OnnxRuntime(ExportedNetwork):
             return self._runtime.InferenceSession(part.SerializeToString(), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # as above
             if memory_error(error):
-                raise
+                raise torch.OutOfMemoryError(f"ONNX Runtime: {error}") from error
             reason = " ".join(str(error).split())
             raise UserError(f"{self.path}: damaged, or not made for this ONNX Runtime: {reason}") from error
