@@ -12,13 +12,16 @@ import torch
 from torch import Tensor
 
 from maskdcpt.backbones import Backbone
+from maskdcpt.inference.tiling.live import LiveValues
 from maskdcpt.masking import Levels, View
 
 HEAD_REACH = 1
 """Positions around a position that a head's result depends on: all are 3x3 convolutions."""
-WORKING = 4
-"""Values that a part holds inside at most, as a multiple of those of its inputs and result: measured, for the widest of
-our blocks."""
+SMALL = 64
+"""Pixels along the image that a network is watched on, or a few more."""
+SLACK = 1.6
+"""What the work on a part takes, as a multiple of the values that it holds: libraries have buffers, and what an
+allocator cannot fill. Measured on a CPU: up to 1.6."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,10 @@ class Moment:
 
     stride: int
     """The finest of the part's inputs, in pixels for a position."""
+    inputs: float
+    """Values of its inputs."""
     work: float
-    """Values of its inputs and its result together."""
+    """Values that it holds at once, its result included."""
     held: dict[int, float]
     """Values of all results of parts that are needed now or later, by their stride."""
 
@@ -59,13 +64,17 @@ class Outline:
         """Most values a pixel that results of strides in [low, high) hold at once."""
         return max((self._between(moment, low, high) for moment in self.moments), default=0.0)
 
-    def working(self, low: int, high: float = float("inf")) -> float:
-        """Most values a pixel that one part of a stride in [low, high) works with."""
-        return WORKING * max((m.work for m in self.moments if low <= m.stride < high), default=0.0)
+    @property
+    def expansion(self) -> float:
+        """Most values that a part works with, inputs included, as a multiple of those of its inputs."""
+        return max((1 + SLACK * moment.work / moment.inputs for moment in self.moments), default=1.0)
 
     def fused(self, high: float = float("inf")) -> float:
         """Most values a pixel that the parts of strides below a limit need when they work one after the other."""
-        return max((self._between(m, 1, high) + WORKING * m.work for m in self.moments if m.stride < high), default=0.0)
+        return max(
+            (self._between(moment, 1, high) + SLACK * moment.work for moment in self.moments if moment.stride < high),
+            default=0.0,
+        )
 
     @staticmethod
     def _between(moment: Moment, low: int, high: float) -> float:
@@ -80,20 +89,21 @@ class _Witness(View):
         self._side, self._live = side, Counter[int]()
 
     def part(self, function: Callable[..., Tensor], *inputs: Tensor, reach: int, wraps: bool = False) -> Tensor:
-        result = function(*inputs, self)
+        with LiveValues() as live:
+            result = function(*inputs, self)
         stride = min(self._stride(x) for x in inputs)
-        values = self._values(result)
-        self._live[self._stride(result)] += values
-        weakref.finalize(result, partial(self._forget, self._stride(result), values))
-        work = sum(map(self._values, inputs)) + values
-        held = {stride: count / self._side**2 for stride, count in self._live.items()}
-        self.outline.moments.append(Moment(stride, work / self._side**2, held))
+        self._live[self._stride(result)] += result.numel()
+        weakref.finalize(result, partial(self._forget, self._stride(result), result.numel()))
+        pixels = self._side**2
+        held = {stride: count / pixels for stride, count in self._live.items()}
+        values = sum(x.numel() for x in inputs)
+        self.outline.moments.append(Moment(stride, values / pixels, live.most / pixels, held))
         self.outline.reach[stride] += reach * stride
         return result
 
-    def below(self, function: Callable[[Tensor, View], Levels], x: Tensor) -> Levels:
-        self.outline.descents.append(self._stride(x))
-        return function(x, self)
+    def below(self, function: Callable[[list[Tensor], View], Levels], handed: list[Tensor]) -> Levels:
+        self.outline.descents.append(self._stride(handed[0]))
+        return function(handed, self)
 
     def mean(self, x: Tensor) -> Tensor:
         self.outline.sums = True
@@ -109,10 +119,6 @@ class _Witness(View):
     def _stride(self, x: Tensor) -> int:
         return self._side // x.shape[-2]
 
-    @staticmethod
-    def _values(x: Tensor) -> int:
-        return x.shape[1] * x.shape[2] * x.shape[3]
-
 
 def outline(backbone: Backbone) -> Outline:
     """Runs a network on a small grey image and looks on.
@@ -120,11 +126,11 @@ def outline(backbone: Backbone) -> Outline:
     Args:
         backbone: The network, on any device.
     """
-    side = 2 * backbone.stride
-    device = next(backbone.parameters()).device
+    side = -(-SMALL // backbone.stride) * backbone.stride
+    like = next(backbone.parameters())
     witness = _Witness(side)
     with torch.inference_mode():
-        backbone.encode(torch.full((1, 3, side, side), 0.5, device=device), witness)
+        backbone.encode(torch.full((1, 3, side, side), 0.5, dtype=like.dtype, device=like.device), witness)
     if witness.outline.moments:
         witness.outline.reach[1] += HEAD_REACH
     return witness.outline
