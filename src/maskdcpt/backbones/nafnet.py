@@ -155,7 +155,7 @@ class NAFNet(Backbone):
         if level == len(self.encoders):
             return [self.middle_blks(handed.pop(), view)], []
         skip = self.encoders[level](handed.pop(), view)
-        down = [view.part(partial(_pointwise, self.downs[level]), skip, reach=0)]  # channels double, sides halve
+        down = [view.part(partial(_pointwise, self.downs[level]), skip, reach=1)]  # channels double, sides halve
         upward, downward = view.below(partial(self._levels, level + 1), down)
         last = len(self.encoders) - 1 - level
         y = view.part(partial(_join, self.ups[last]), upward[0], skip, reach=0)  # channels halve, sides double

@@ -280,7 +280,7 @@ class ChannelAttentionUNet(Backbone):
             return [self.latent(handed.pop(), view)], []
         skip = self.get_submodule(f"encoder_level{level}")(handed.pop(), view)
         # Channels double, sides halve.
-        down = [view.part(self.get_submodule(f"down{level}_{level + 1}"), skip, reach=1)]
+        down = [view.part(self.get_submodule(f"down{level}_{level + 1}"), skip, reach=2)]
         upward, downward = view.below(partial(self._levels, level + 1), down)
         y = self.step_up(level, upward[0], skip, view)  # sides double
         return [self.get_submodule(f"decoder_level{level}")(y, view), *upward], [skip, *downward]

@@ -6,7 +6,6 @@ import weakref
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -26,16 +25,16 @@ allocator cannot fill. Measured on a CPU: up to 1.6."""
 
 @dataclass(frozen=True)
 class Moment:
-    """What is held while one part of a network works; numbers of values for each pixel of the image, by stride."""
+    """What is held while one part of a network works; numbers of values for each pixel of the image."""
 
-    stride: int
-    """The finest of the part's inputs, in pixels for a position."""
+    level: int
+    """The level it belongs to, as the stride of what the level starts from."""
     inputs: float
     """Values of its inputs."""
     work: float
     """Values that it holds at once, its result included."""
     held: dict[int, float]
-    """Values of all results of parts that are needed now or later, by their stride."""
+    """Values of all results of parts that are needed now or later, by the level that they belong to."""
 
 
 @dataclass
@@ -45,7 +44,7 @@ class Outline:
     moments: list[Moment] = field(default_factory=list)
     """One for each part."""
     reach: Counter[int] = field(default_factory=Counter)
-    """Pixels that the parts of each stride reach in all."""
+    """Pixels that the parts of each level reach in all."""
     descents: list[int] = field(default_factory=list)
     """Strides of what is handed to lower levels, fine to coarse."""
     sums: bool = False
@@ -56,12 +55,12 @@ class Outline:
         """Pixels around a pixel that its result depends on at most, but for sums; 0 if the network tells no parts."""
         return self.reach.total()
 
-    def reach_above(self, stride: int) -> int:
-        """Pixels that the parts finer than a stride reach in all."""
-        return sum(pixels for own, pixels in self.reach.items() if own < stride)
+    def reach_above(self, level: int) -> int:
+        """Pixels that the parts of finer levels reach in all."""
+        return sum(pixels for own, pixels in self.reach.items() if own < level)
 
     def held(self, low: int, high: float = float("inf")) -> float:
-        """Most values a pixel that results of strides in [low, high) hold at once."""
+        """Most values a pixel that results of levels in [low, high) hold at once."""
         return max((self._between(moment, low, high) for moment in self.moments), default=0.0)
 
     @property
@@ -70,15 +69,15 @@ class Outline:
         return max((1 + SLACK * moment.work / moment.inputs for moment in self.moments), default=1.0)
 
     def fused(self, high: float = float("inf")) -> float:
-        """Most values a pixel that the parts of strides below a limit need when they work one after the other."""
+        """Most values a pixel that the parts of levels finer than one need when they work one after the other."""
         return max(
-            (self._between(moment, 1, high) + SLACK * moment.work for moment in self.moments if moment.stride < high),
+            (self._between(moment, 1, high) + SLACK * moment.work for moment in self.moments if moment.level < high),
             default=0.0,
         )
 
     @staticmethod
     def _between(moment: Moment, low: int, high: float) -> float:
-        return sum(values for stride, values in moment.held.items() if low <= stride < high)
+        return sum(values for level, values in moment.held.items() if low <= level < high)
 
 
 class _Witness(View):
@@ -86,24 +85,32 @@ class _Witness(View):
 
     def __init__(self, side: int) -> None:
         self.outline = Outline()
-        self._side, self._live = side, Counter[int]()
+        self._side, self._level = side, 1
+        self._live = Counter[int]()
+        self._owners: dict[int, list[int]] = {}  # of each result the level, which changes when it is handed down
 
     def part(self, function: Callable[..., Tensor], *inputs: Tensor, reach: int, wraps: bool = False) -> Tensor:
         with LiveValues() as live:
             result = function(*inputs, self)
-        stride = min(self._stride(x) for x in inputs)
-        self._live[self._stride(result)] += result.numel()
-        weakref.finalize(result, partial(self._forget, self._stride(result), result.numel()))
+        owner = self._owners[id(result)] = [self._level]
+        self._live[self._level] += result.numel()
+        weakref.finalize(result, self._forget, owner, result.numel())
         pixels = self._side**2
-        held = {stride: count / pixels for stride, count in self._live.items()}
+        held = {level: count / pixels for level, count in self._live.items()}
         values = sum(x.numel() for x in inputs)
-        self.outline.moments.append(Moment(stride, values / pixels, live.most / pixels, held))
-        self.outline.reach[stride] += reach * stride
+        self.outline.moments.append(Moment(self._level, values / pixels, live.most / pixels, held))
+        self.outline.reach[self._level] += reach * min(self._side // x.shape[-2] for x in inputs)
         return result
 
     def below(self, function: Callable[[list[Tensor], View], Levels], handed: list[Tensor]) -> Levels:
-        self.outline.descents.append(self._stride(handed[0]))
-        return function(handed, self)
+        above, values = self._level, handed[0].numel()
+        self._level = self._side // handed[0].shape[-2]
+        self._owners[id(handed[0])][0] = self._level
+        self._live.update({above: -values, self._level: values})
+        self.outline.descents.append(self._level)
+        levels = function(handed, self)
+        self._level = above
+        return levels
 
     def mean(self, x: Tensor) -> Tensor:
         self.outline.sums = True
@@ -113,11 +120,8 @@ class _Witness(View):
         self.outline.sums = True
         return super().cosine(q, k)
 
-    def _forget(self, stride: int, values: int) -> None:
-        self._live[stride] -= values
-
-    def _stride(self, x: Tensor) -> int:
-        return self._side // x.shape[-2]
+    def _forget(self, owner: list[int], values: int) -> None:
+        self._live[owner[0]] -= values
 
 
 def outline(backbone: Backbone) -> Outline:
