@@ -144,21 +144,19 @@ class NAFNet(Backbone):
 
     def encode(self, x: Tensor, view: View, early: bool = False) -> Features:
         """Everything but the last convolution; see the base class."""
-        x = view.part(self._embed, x, reach=1)  # (N, w, H, W)
-        upward, downward = self._levels(0, x, view)
+        upward, downward = self._levels(0, [view.part(self._embed, x, reach=1)], view)  # from (N, w, H, W)
         return Features(upward[:-1], upward[0], downward if early else ())
 
     def _embed(self, x: Tensor, view: View) -> Tensor:
         return view.mix(self.intro, x)
 
-    def _levels(self, level: int, x: Tensor, view: View) -> Levels:
-        """What a level and those below it make of its input."""
+    def _levels(self, level: int, handed: list[Tensor], view: View) -> Levels:
+        """What a level and those below it make of its input; see ``View.below``."""
         if level == len(self.encoders):
-            return [self.middle_blks(x, view)], []
-        skip = self.encoders[level](x, view)
-        down = view.part(partial(_pointwise, self.downs[level]), skip, reach=0)  # channels double, sides halve
+            return [self.middle_blks(handed.pop(), view)], []
+        skip = self.encoders[level](handed.pop(), view)
+        down = [view.part(partial(_pointwise, self.downs[level]), skip, reach=1)]  # channels double, sides halve
         upward, downward = view.below(partial(self._levels, level + 1), down)
-        del x, down  # which are large, and needed no more
         last = len(self.encoders) - 1 - level
         y = view.part(partial(_join, self.ups[last]), upward[0], skip, reach=0)  # channels halve, sides double
         return [self.get_submodule(f"decoder{last}")(y, view), *upward], [skip, *downward]

@@ -270,19 +270,18 @@ class ChannelAttentionUNet(Backbone):
 
     def encode(self, x: Tensor, view: View, early: bool = False) -> Features:
         """Everything but the last convolution; see the base class."""
-        x = view.part(self.patch_embed, x, reach=1)  # (N, w, H, W)
-        upward, downward = self._levels(1, x, view)
+        upward, downward = self._levels(1, [view.part(self.patch_embed, x, reach=1)], view)  # from (N, w, H, W)
         last = self.refinement(upward[0], view)
         return Features(upward[:-1], last, downward if early else ())
 
-    def _levels(self, level: int, x: Tensor, view: View) -> Levels:
-        """What a level and those below it make of its input."""
+    def _levels(self, level: int, handed: list[Tensor], view: View) -> Levels:
+        """What a level and those below it make of its input; see ``View.below``."""
         if level not in self.downward_levels:
-            return [self.latent(x, view)], []
-        skip = self.get_submodule(f"encoder_level{level}")(x, view)
-        down = view.part(self.get_submodule(f"down{level}_{level + 1}"), skip, reach=1)  # channels double, sides halve
+            return [self.latent(handed.pop(), view)], []
+        skip = self.get_submodule(f"encoder_level{level}")(handed.pop(), view)
+        # Channels double, sides halve.
+        down = [view.part(self.get_submodule(f"down{level}_{level + 1}"), skip, reach=2)]
         upward, downward = view.below(partial(self._levels, level + 1), down)
-        del x, down  # which are large, and needed no more
         y = self.step_up(level, upward[0], skip, view)  # sides double
         return [self.get_submodule(f"decoder_level{level}")(y, view), *upward], [skip, *downward]
 

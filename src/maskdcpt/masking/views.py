@@ -99,14 +99,15 @@ class View:
         """
         return function(*inputs, self)
 
-    def below(self, function: Callable[[Tensor, View], Levels], x: Tensor) -> Levels:
+    def below(self, function: Callable[[list[Tensor], View], Levels], handed: list[Tensor]) -> Levels:
         """Computes all that lies below a step down in a U-Net.
 
         Args:
-            function: Takes the feature map and the view. It must not hold on to feature maps of finer levels.
-            x: What comes from above.
+            function: Takes the list and the view. It must not hold on to feature maps of finer levels.
+            handed: What comes from above, alone in a list that the function takes it out of, so that nobody else keeps
+                this large map when the function no longer needs it.
         """
-        return function(x, self)
+        return function(handed, self)
 
     def size(self, x: Tensor) -> tuple[int, int]:
         """Height and width of the whole feature map."""

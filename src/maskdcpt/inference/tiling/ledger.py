@@ -53,9 +53,9 @@ class Descent:
         view: How it sees the whole image.
     """
 
-    def __init__(self, function: Callable[[Tensor, View], Levels], view: View) -> None:
+    def __init__(self, function: Callable[[list[Tensor], View], Levels], view: View) -> None:
         self._function, self._view = function, view
-        self._canvas: Tensor | None = None
+        self._canvas: list[Tensor] = []  # handed over when it is complete
 
     def add(self, own: Tensor, box: Box, size: tuple[int, int]) -> None:
         """Adds a tile.
@@ -65,16 +65,13 @@ class Descent:
             box: Where it lies.
             size: Height and width of the whole feature map.
         """
-        if self._canvas is None:
-            self._canvas = new_canvas(own, size)
-        box.crop(self._canvas).copy_(own)
+        if not self._canvas:
+            self._canvas.append(new_canvas(own, size))
+        box.crop(self._canvas[0]).copy_(own)
 
     def answer(self) -> Levels:
         """The feature maps of the levels below."""
-        canvas, self._canvas = self._canvas, None
-        if canvas is None:
-            raise RuntimeError("no tile has contributed")
-        return self._function(canvas, self._view)
+        return self._function(self._canvas, self._view)
 
 
 class Ledger:

@@ -6,31 +6,35 @@ import weakref
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from maskdcpt.backbones import Backbone
+from maskdcpt.inference.tiling.live import LiveValues
 from maskdcpt.masking import Levels, View
 
 HEAD_REACH = 1
 """Positions around a position that a head's result depends on: all are 3x3 convolutions."""
-WORKING = 4
-"""Values that a part holds inside at most, as a multiple of those of its inputs and result: measured, for the widest of
-our blocks."""
+SMALL = 64
+"""Pixels along the image that a network is watched on, or a few more."""
+SLACK = 1.6
+"""What the work on a part takes, as a multiple of the values that it holds: libraries have buffers, and what an
+allocator cannot fill. Measured on a CPU: up to 1.6."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """What is held while one part of a network works; numbers of values for each pixel of the image, by stride."""
+    """What is held while one part of a network works; numbers of values for each pixel of the image."""
 
-    stride: int
-    """The finest of the part's inputs, in pixels for a position."""
+    level: int
+    """The level it belongs to, as the stride of what the level starts from."""
+    inputs: float
+    """Values of its inputs."""
     work: float
-    """Values of its inputs and its result together."""
+    """Values that it holds at once, its result included."""
     held: dict[int, float]
-    """Values of all results of parts that are needed now or later, by their stride."""
+    """Values of all results of parts that are needed now or later, by the level that they belong to."""
 
 
 @dataclass
@@ -40,7 +44,7 @@ class Outline:
     moments: list[Moment] = field(default_factory=list)
     """One for each part."""
     reach: Counter[int] = field(default_factory=Counter)
-    """Pixels that the parts of each stride reach in all."""
+    """Pixels that the parts of each level reach in all."""
     descents: list[int] = field(default_factory=list)
     """Strides of what is handed to lower levels, fine to coarse."""
     sums: bool = False
@@ -51,25 +55,29 @@ class Outline:
         """Pixels around a pixel that its result depends on at most, but for sums; 0 if the network tells no parts."""
         return self.reach.total()
 
-    def reach_above(self, stride: int) -> int:
-        """Pixels that the parts finer than a stride reach in all."""
-        return sum(pixels for own, pixels in self.reach.items() if own < stride)
+    def reach_above(self, level: int) -> int:
+        """Pixels that the parts of finer levels reach in all."""
+        return sum(pixels for own, pixels in self.reach.items() if own < level)
 
     def held(self, low: int, high: float = float("inf")) -> float:
-        """Most values a pixel that results of strides in [low, high) hold at once."""
+        """Most values a pixel that results of levels in [low, high) hold at once."""
         return max((self._between(moment, low, high) for moment in self.moments), default=0.0)
 
-    def working(self, low: int, high: float = float("inf")) -> float:
-        """Most values a pixel that one part of a stride in [low, high) works with."""
-        return WORKING * max((m.work for m in self.moments if low <= m.stride < high), default=0.0)
+    @property
+    def expansion(self) -> float:
+        """Most values that a part works with, inputs included, as a multiple of those of its inputs."""
+        return max((1 + SLACK * moment.work / moment.inputs for moment in self.moments), default=1.0)
 
     def fused(self, high: float = float("inf")) -> float:
-        """Most values a pixel that the parts of strides below a limit need when they work one after the other."""
-        return max((self._between(m, 1, high) + WORKING * m.work for m in self.moments if m.stride < high), default=0.0)
+        """Most values a pixel that the parts of levels finer than one need when they work one after the other."""
+        return max(
+            (self._between(moment, 1, high) + SLACK * moment.work for moment in self.moments if moment.level < high),
+            default=0.0,
+        )
 
     @staticmethod
     def _between(moment: Moment, low: int, high: float) -> float:
-        return sum(values for stride, values in moment.held.items() if low <= stride < high)
+        return sum(values for level, values in moment.held.items() if low <= level < high)
 
 
 class _Witness(View):
@@ -77,23 +85,32 @@ class _Witness(View):
 
     def __init__(self, side: int) -> None:
         self.outline = Outline()
-        self._side, self._live = side, Counter[int]()
+        self._side, self._level = side, 1
+        self._live = Counter[int]()
+        self._owners: dict[int, list[int]] = {}  # of each result the level, which changes when it is handed down
 
     def part(self, function: Callable[..., Tensor], *inputs: Tensor, reach: int, wraps: bool = False) -> Tensor:
-        result = function(*inputs, self)
-        stride = min(self._stride(x) for x in inputs)
-        values = self._values(result)
-        self._live[self._stride(result)] += values
-        weakref.finalize(result, partial(self._forget, self._stride(result), values))
-        work = sum(map(self._values, inputs)) + values
-        held = {stride: count / self._side**2 for stride, count in self._live.items()}
-        self.outline.moments.append(Moment(stride, work / self._side**2, held))
-        self.outline.reach[stride] += reach * stride
+        with LiveValues() as live:
+            result = function(*inputs, self)
+        owner = self._owners[id(result)] = [self._level]
+        self._live[self._level] += result.numel()
+        weakref.finalize(result, self._forget, owner, result.numel())
+        pixels = self._side**2
+        held = {level: count / pixels for level, count in self._live.items()}
+        values = sum(x.numel() for x in inputs)
+        self.outline.moments.append(Moment(self._level, values / pixels, live.most / pixels, held))
+        self.outline.reach[self._level] += reach * min(self._side // x.shape[-2] for x in inputs)
         return result
 
-    def below(self, function: Callable[[Tensor, View], Levels], x: Tensor) -> Levels:
-        self.outline.descents.append(self._stride(x))
-        return function(x, self)
+    def below(self, function: Callable[[list[Tensor], View], Levels], handed: list[Tensor]) -> Levels:
+        above, values = self._level, handed[0].numel()
+        self._level = self._side // handed[0].shape[-2]
+        self._owners[id(handed[0])][0] = self._level
+        self._live.update({above: -values, self._level: values})
+        self.outline.descents.append(self._level)
+        levels = function(handed, self)
+        self._level = above
+        return levels
 
     def mean(self, x: Tensor) -> Tensor:
         self.outline.sums = True
@@ -103,15 +120,8 @@ class _Witness(View):
         self.outline.sums = True
         return super().cosine(q, k)
 
-    def _forget(self, stride: int, values: int) -> None:
-        self._live[stride] -= values
-
-    def _stride(self, x: Tensor) -> int:
-        return self._side // x.shape[-2]
-
-    @staticmethod
-    def _values(x: Tensor) -> int:
-        return x.shape[1] * x.shape[2] * x.shape[3]
+    def _forget(self, owner: list[int], values: int) -> None:
+        self._live[owner[0]] -= values
 
 
 def outline(backbone: Backbone) -> Outline:
@@ -120,11 +130,11 @@ def outline(backbone: Backbone) -> Outline:
     Args:
         backbone: The network, on any device.
     """
-    side = 2 * backbone.stride
-    device = next(backbone.parameters()).device
+    side = -(-SMALL // backbone.stride) * backbone.stride
+    like = next(backbone.parameters())
     witness = _Witness(side)
     with torch.inference_mode():
-        backbone.encode(torch.full((1, 3, side, side), 0.5, device=device), witness)
+        backbone.encode(torch.full((1, 3, side, side), 0.5, dtype=like.dtype, device=like.device), witness)
     if witness.outline.moments:
         witness.outline.reach[1] += HEAD_REACH
     return witness.outline

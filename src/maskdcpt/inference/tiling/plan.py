@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from maskdcpt.errors import UserError
-from maskdcpt.inference.tiling.outline import WORKING, Outline
+from maskdcpt.inference.tiling.outline import Outline
 
 VALUE = 4
 """Bytes of a float32."""
@@ -85,12 +85,12 @@ def make_plan(
 
     def for_tiles(held: float) -> int:
         """Bytes left for the work on a tile when so many values a pixel stay in the memory of the machine."""
-        left = host - int(VALUE * pixels * (held + 2 * PIXEL))
+        left = host - int(VALUE * pixels * (held + PIXEL))
         return min(TILE_MEMORY, left if device is None else on_device if left > 0 else 0)
 
     memory = for_tiles(known.held(1))
     if told and memory >= LEAST_MEMORY:
-        return Plan(Manner.PARTS, side=_rounded(tile, align), values=_values(memory))
+        return Plan(Manner.PARTS, side=_rounded(tile, align), values=_values(known, memory))
     if known.sums:
         return _fused(known, pixels, for_tiles, tile, align)
     return _alone(known, for_tiles(0), tile, align)
@@ -106,8 +106,8 @@ def _fused(known: Outline, pixels: int, for_tiles: Callable[[float], int], tile:
         memory = for_tiles(held)
         if memory >= needed:
             side = tile or int((memory / working) ** 0.5) - 2 * margin
-            return Plan(Manner.FUSED, _rounded(side, align), _values(memory), margin, below)
-        least.append(VALUE * pixels * (held + 2 * PIXEL) + needed)
+            return Plan(Manner.FUSED, _rounded(side, align), _values(known, memory), margin, below)
+        least.append(VALUE * pixels * (held + PIXEL) + needed)
     raise UserError(
         f"not enough memory: an image of {pixels / 1e6:.1f} megapixels takes {min(least) / 2**20:.0f} MiB or more with "
         "this network; scale it down or cut it"
@@ -122,9 +122,8 @@ def _alone(known: Outline, memory: int, tile: int, align: int) -> Plan:
     return Plan(Manner.ALONE, _rounded(max(side, 4 * FEATHER), align), 0, margin, 0, FEATHER)
 
 
-def _values(memory: int) -> int:
-    # A part works with a multiple of its inputs and its result, which are about as large as the inputs.
-    return memory // VALUE // (2 * WORKING)
+def _values(known: Outline, memory: int) -> int:
+    return int(memory / VALUE / known.expansion)
 
 
 def _rounded(side: int, align: int) -> int:

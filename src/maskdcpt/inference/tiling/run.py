@@ -126,8 +126,11 @@ class _Evidence:
 
     def logits(self, place: torch.device) -> Tensor:
         total, count = self._found.answer()
-        return self._classifier.name((total / count).float().to(place))
+        return self._classifier.name((total / count).to(place, self._classifier.fc.weight.dtype))
 
     def _add(self, features: list[Tensor], view: TileView) -> None:
         own = view.own(self._classifier.positions(features, view))
-        self._found.add(own.float().sum((2, 3)), torch.tensor(own.shape[2] * own.shape[3]))
+        self._found.add(
+            own.sum((2, 3), dtype=torch.promote_types(own.dtype, torch.float32)),
+            torch.tensor(own.shape[2] * own.shape[3]),
+        )

@@ -83,11 +83,12 @@ class TileView(View):
         across = _interpolation(x.shape[-1], width, box.left, box.right).to(x)
         return down @ x @ across.mT
 
-    def below(self, function: Callable[[Tensor, View], Levels], x: Tensor) -> Levels:
+    def below(self, function: Callable[[list[Tensor], View], Levels], handed: list[Tensor]) -> Levels:
         """See the base class."""
-        stride = self.stride(x)
+        stride = self.stride(handed[0])
         if self._below is None or stride < self._below[0]:
-            return function(x, self)
+            return function(handed, self)
+        x = handed.pop()
         view = self._below[1]
 
         def contribute() -> None:

@@ -1,0 +1,154 @@
+"""How images are restored can be chosen, and what had to be done is told."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+
+from maskdcpt.errors import UserError
+from maskdcpt.inference import RestoreOptions, Restorer, memory
+from maskdcpt.inference.runtime import Runtime, TorchRuntime
+from maskdcpt.inference.tiling import Manner, make_plan, outline, run_alone
+from maskdcpt.inference.tiling.live import LiveValues
+from maskdcpt.inference.tiling.plan import Plan
+
+PIXELS = torch.rand(3, 90, 150, generator=torch.Generator().manual_seed(0))
+MIB = 2**20
+
+
+def restorer_of(weights, **options):
+    return Restorer.from_pretrained(weights, device="cpu", options=RestoreOptions(**options))
+
+
+@pytest.fixture(scope="module")
+def whole(weights):
+    return restorer_of(weights)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tile": 63}, r"tile is 63, but must be 0 \(automatic\) or 64 pixels or more"),
+        ({"tile": -64}, "tile is -64"),
+        ({"memory": -1}, "memory is -1"),
+        ({"strength": 1.1}, "strength is 1.1"),
+        ({"strength": float("nan")}, "strength is nan"),
+    ],
+)
+def test_options_out_of_range_are_errors(options, message):
+    with pytest.raises(UserError, match=message):
+        RestoreOptions(**options)
+
+
+def test_tiles_that_are_asked_for_change_nothing(weights, whole):
+    tiled = restorer_of(weights, tile=64).restore_pixels(PIXELS, classify=True)
+    expected = whole.restore_pixels(PIXELS, classify=True)
+    assert torch.allclose(tiled.pixels, expected.pixels, atol=1e-5)
+    assert dict(tiled.types) == pytest.approx(dict(expected.types), abs=1e-4)
+    assert tiled.notes == expected.notes == ()
+
+
+def test_strength_keeps_a_part_of_the_change(weights, whole):
+    half = restorer_of(weights, strength=0.25).restore(PIXELS)
+    assert torch.allclose(half, 0.75 * PIXELS + 0.25 * whole.restore(PIXELS), atol=1e-6)
+    assert torch.equal(restorer_of(weights, strength=0.0).restore(PIXELS), PIXELS)
+
+
+def test_a_self_ensemble_does_not_change_when_the_image_is_turned(weights, whole):
+    ensemble = restorer_of(weights, self_ensemble=True)
+    expected = ensemble.restore(PIXELS)
+    for turn in (lambda x: x.flip(-1), lambda x: x.rot90(1, (1, 2)), lambda x: x.rot90(2, (1, 2)).flip(-1)):
+        assert torch.allclose(ensemble.restore(turn(PIXELS)), turn(expected), atol=1e-5)
+    assert not torch.allclose(whole.restore(PIXELS), expected, atol=1e-5)
+
+
+def test_what_is_not_finite_is_computed_once_more_in_float32(weights, whole, monkeypatch):
+    half = restorer_of(weights, precision="float16")
+    forward = half.backbone.forward
+    monkeypatch.setattr(
+        half.backbone, "forward", lambda x: forward(x) * (float("nan") if torch.is_autocast_enabled("cpu") else 1)
+    )
+    restored = half.restore_pixels(PIXELS)
+    assert torch.allclose(restored.pixels, whole.restore(PIXELS), atol=1e-6)
+    assert restored.notes == ("float16 gave numbers that are not finite; used float32",)
+
+
+@pytest.mark.parametrize("options", [{}, {"tile": 64}])
+def test_threads_may_share_a_restorer(weights, whole, options):
+    images = [PIXELS.roll(5 * shift, 2) for shift in range(6)]
+    shared = restorer_of(weights, **options)
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(shared.restore, images))
+    for image, restored in zip(images, found, strict=True):
+        assert torch.allclose(restored, whole.restore(image), atol=1e-5)
+
+
+def test_nothing_keeps_a_graph_for_gradients(weights):
+    for options in ({}, {"tile": 64}):
+        restorer, seen = restorer_of(weights, **options), []
+        restorer.backbone.intro.register_forward_hook(
+            lambda *_, seen=seen: seen.append(torch.is_inference_mode_enabled())
+        )
+        restored = restorer.restore_pixels(PIXELS, classify=True).pixels
+        assert seen
+        assert all(seen)
+        assert not restored.is_inference()
+        assert not restored.requires_grad
+
+
+def test_less_memory_gives_other_plans_until_there_is_none(weights):
+    known, size = outline(restorer_of(weights).backbone), (4000, 6000)
+    manners = []
+    for mebibytes in (100_000, 20_000, 5_000, 2_500, 1_500, 1_200):
+        plan = make_plan(known, size, tile=0, host=mebibytes * MIB, align=4)
+        manners.append(plan.manner)
+    assert manners == sorted(manners, key=list(Manner).index)
+    assert {Manner.WHOLE, Manner.PARTS, Manner.FUSED} <= set(manners)
+    with pytest.raises(UserError, match=r"not enough memory: an image of 24\.0 megapixels takes \d+ MiB or more"):
+        make_plan(known, size, tile=0, host=100 * MIB, align=4)
+
+
+def test_values_that_are_held_at_once_are_counted():
+    with LiveValues() as live:
+        a = torch.ones(100)
+        b = a.reshape(10, 10).T  # the same values
+        c = a + 1
+        del a, b
+        d = c * 2
+        del c
+    assert d.sum() == 400
+    assert live.most == 200
+
+
+def test_a_runtime_without_views_is_run_on_tiles_that_stand_alone(weights):
+    runtime: Runtime = TorchRuntime(restorer_of(weights).backbone)
+    seen = []
+
+    def run(batch):
+        seen.append(tuple(batch.shape[-2:]))
+        return runtime(batch)
+
+    x = PIXELS[None, :, :88, :148]
+    plan = Plan(Manner.ALONE, side=64, margin=16, feather=8)
+    assert run_alone(lambda tile: 2 * tile, x, plan, 4).restored.sub(2 * x).abs().max() < 1e-6
+    found = run_alone(run, x, plan, 4).restored
+    assert (found - runtime(x)).abs().mean() < 0.2 * (found - x).abs().mean()
+    assert max(max(size) for size in seen) <= 64 + 2 * 16
+    assert (runtime.stride, runtime.device.type) == (4, "cpu")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_container_has_what_is_left_below_its_limit(tmp_path, monkeypatch, version):
+    folder = tmp_path / "memory" if version == 1 else tmp_path
+    folder.mkdir(exist_ok=True)
+    names = {1: ("memory.limit_in_bytes", "memory.usage_in_bytes"), 2: ("memory.max", "memory.current")}[version]
+    (folder / names[0]).write_text("1000000\n")
+    (folder / names[1]).write_text("700000\n")
+    (folder / "memory.stat").write_text("anon 1\ninactive_file 50000\ntotal_inactive_file 50000\n")
+    (tmp_path / "meminfo").write_text("MemTotal: 9999 kB\nMemAvailable:  2000 kB\n")
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    assert memory.free_memory(torch.device("cpu")) <= 2000 * 1024
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    assert memory.free_memory(torch.device("cpu")) == 350_000
+    (folder / names[0]).write_text("max\n")
+    assert memory.free_memory(torch.device("cpu")) == 2000 * 1024
