@@ -18,7 +18,7 @@ from maskdcpt.export import model as module
 from maskdcpt.export.graph import trace
 from maskdcpt.export.parity import TOLERANCE, compare, parity_sizes
 from maskdcpt.inference.description import KEY, from_json, to_json
-from maskdcpt.inference.reach import reach
+from maskdcpt.inference.tiling import outline
 from maskdcpt.pretraining import save_model
 
 
@@ -71,7 +71,7 @@ def test_an_onnx_file_is_sound_and_says_what_it_is(exported, family):
     network = load_backbone(folder)
     assert description == made.description
     assert (description.family, description.types, description.version) == (family, types, __version__)
-    assert (description.stride, description.reach) == (network.stride, reach(network))
+    assert (description.stride, description.reach) == (network.stride, outline(network).whole_reach)
     again = build_backbone(from_dict(type(network.config), description.backbone, where="file"))
     assert again.config == network.config
 

@@ -6,7 +6,7 @@ from export_helpers import TINY, make_network
 from torch import nn
 
 from maskdcpt.backbones import create_backbone
-from maskdcpt.inference.reach import reach, sees_whole_image
+from maskdcpt.inference.tiling import outline
 
 
 def local_only(network: nn.Module) -> nn.Module:
@@ -31,15 +31,17 @@ def measured(network: nn.Module, position: int, width: int) -> int:
 @pytest.mark.parametrize("family", TINY)
 def test_nothing_beyond_it_decides(family):
     network = local_only(make_network(family))
-    limit = reach(network)
+    limit = outline(network).whole_reach
     width = 2 * (limit + 2 * network.stride) // network.stride * network.stride
     middle = width // 2
     found = max(measured(network, middle + offset, width) for offset in range(network.stride))
-    assert limit - network.stride < found <= limit
+    # PromptIR's prompts reach 6 pixels beside the way through the network, and are counted as if they lay on it.
+    beside = {"promptir": 6}.get(family, 0)
+    assert limit - beside - network.stride < found <= limit - beside
 
 
 def test_only_windows_see_no_whole_image():
-    assert {family: sees_whole_image(make_network(family)) for family in TINY} == {
+    assert {family: outline(make_network(family)).sums for family in TINY} == {
         "nafnet": True,
         "promptir": True,
         "restormer": True,
@@ -49,4 +51,4 @@ def test_only_windows_see_no_whole_image():
 
 def test_the_published_networks_reach_as_far_as_counted_by_hand():
     # NAFNet: two convolutions at the ends, blocks 1-1-1-28 down, one at a sixteenth, 1-1-1-1 up, a square of 16.
-    assert reach(create_backbone("nafnet", width=2)) == 2 + (1 + 2 + 4 + 28 * 8) + 16 + (8 + 4 + 2 + 1) + 15
+    assert outline(create_backbone("nafnet", width=2)).whole_reach == 2 + (1 + 2 + 4 + 28 * 8) + 16 + (8 + 4 + 2 + 1) + 15

@@ -22,7 +22,7 @@ from maskdcpt.export.graph import trace
 from maskdcpt.export.parity import Outputs, Parity, compare, parity_sizes
 from maskdcpt.files import atomic_file
 from maskdcpt.inference.description import Description
-from maskdcpt.inference.reach import reach, sees_whole_image
+from maskdcpt.inference.tiling import outline
 from maskdcpt.pretraining import ClassificationDecoder, classifier_features, load_model
 from maskdcpt.pretraining.weights import weights_sha256
 
@@ -96,8 +96,8 @@ def describe(backbone: Backbone, classifier: ClassificationDecoder | None, licen
         types=classifier.classes if classifier is not None else (),
         multi_label=classifier is not None and classifier.multi_label,
         stride=backbone.stride,
-        reach=reach(backbone),
-        whole_image=sees_whole_image(backbone),
+        reach=known.whole_reach,
+        whole_image=known.sums,
         sha256=weights_sha256(backbone, classifier),
         licence=licence,
         version=__version__,

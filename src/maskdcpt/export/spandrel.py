@@ -18,7 +18,7 @@ from maskdcpt.backbones.presets import FAMILIES
 from maskdcpt.backbones.states import recognise
 from maskdcpt.errors import UserError
 from maskdcpt.inference.exported import require_package
-from maskdcpt.inference.reach import sees_whole_image
+from maskdcpt.inference.tiling import outline
 
 TITLES = {
     "nafnet": "MaskDCPT NAFNet",
@@ -80,7 +80,7 @@ def _architecture() -> Any:
             """The network of weights that ``detect`` has found to be of this family."""
             config, state = recognise(Path("weights"), state_dict)
             network = build_backbone(config)
-            tiling = spandrel.ModelTiling.DISCOURAGED if sees_whole_image(network) else spandrel.ModelTiling.SUPPORTED
+            tiling = spandrel.ModelTiling.DISCOURAGED if outline(network).sums else spandrel.ModelTiling.SUPPORTED
             return spandrel.ImageModelDescriptor(
                 network,
                 state,

@@ -12,7 +12,7 @@ from maskdcpt.errors import Preempted, UserError, nearest
 from maskdcpt.images import pair_files, refuse_existing
 from maskdcpt.inference.journal import Journal
 from maskdcpt.inference.outcome import BatchOptions, Outcome, Shown, Status
-from maskdcpt.inference.restorer import Restorer
+from maskdcpt.inference.restorer import BaseRestorer
 from maskdcpt.inference.stages import Job, Stages
 from maskdcpt.overlap import overlap
 from maskdcpt.progress import progress_bar
@@ -56,7 +56,7 @@ class Plan:
         return self.journal is None
 
 
-def plan_files(restorer: Restorer, sources: Path | Sequence[Path], target: Path, options: BatchOptions = USUAL) -> Plan:
+def plan_files(restorer: BaseRestorer, sources: Path | Sequence[Path], target: Path, options: BatchOptions = USUAL) -> Plan:
     """Finds out what there is to do, and changes nothing.
 
     Args:
@@ -87,7 +87,7 @@ def plan_files(restorer: Restorer, sources: Path | Sequence[Path], target: Path,
 
 
 def restore_files(
-    restorer: Restorer,
+    restorer: BaseRestorer,
     sources: Path | Sequence[Path],
     target: Path,
     options: BatchOptions = USUAL,
@@ -167,11 +167,11 @@ def _outcome(job: Job, result: Outcome | Exception, plan: Plan, before: Sequence
     raise result
 
 
-def _require_known(restorer: Restorer, types: Sequence[str]) -> None:
+def _require_known(restorer: BaseRestorer, types: Sequence[str]) -> None:
     if not types:
         return
-    if restorer.classifier is None:
+    if not restorer.classes:
         raise UserError("these weights have no classifier, which is what tells types of damage")
     for name in types:
-        if name not in restorer.classifier.classes:
-            raise UserError(f"these weights know no damage called {name!r}{nearest(name, restorer.classifier.classes)}")
+        if name not in restorer.classes:
+            raise UserError(f"these weights know no damage called {name!r}{nearest(name, restorer.classes)}")

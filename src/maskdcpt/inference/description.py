@@ -29,7 +29,7 @@ class Description:
     stride: int
     """To multiples of how many pixels it pads an image inside."""
     reach: int
-    """How far from a pixel the pixels lie that decide about it, see ``maskdcpt.inference.reach``."""
+    """How far from a pixel the pixels lie at most that decide about it, but for averages over the image."""
     whole_image: bool
     """Whether averages over the whole image decide as well, so that a tile comes out a little different alone."""
     sha256: str

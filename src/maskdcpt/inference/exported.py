@@ -68,13 +68,22 @@ class ExportedNetwork(ABC):
         """How likely each type of damage is, float64 (N, types); rows sum to 1 unless several may come together.
 
         Raises:
+            UserError: As for ``logits``.
+            torch.OutOfMemoryError: If memory does not suffice.
+        """
+        logits = self.logits(batch).double()
+        return logits.sigmoid() if self.description.multi_label else logits.softmax(1)
+
+    def logits(self, batch: Tensor) -> Tensor:
+        """What ``classify`` makes its probabilities from, float32 (N, types).
+
+        Raises:
             UserError: If the file has no classifier, and as for restoring.
             torch.OutOfMemoryError: If memory does not suffice.
         """
         if not self.types:
             raise UserError(f"{self.path}: was made of weights without a classifier; pre-training makes one")
-        logits = self._run(batch, LOGITS).double()
-        return logits.sigmoid() if self.description.multi_label else logits.softmax(1)
+        return self._run(batch, LOGITS)
 
     def _run(self, batch: Tensor, output: str) -> Tensor:
         if batch.ndim != 4 or batch.shape[1] != 3 or min(batch.shape) < 1:

@@ -18,76 +18,36 @@ from maskdcpt.devices import find_device, move
 from maskdcpt.errors import UserError, naming
 from maskdcpt.images import ImageT, from_tensor, read_image, to_pil, to_tensor
 from maskdcpt.inference.calibration import Calibration, load_calibration
+from maskdcpt.inference.engine import Engine, ExportedEngine, TorchEngine
 from maskdcpt.inference.evidence import Evidence, parts
+from maskdcpt.inference.exported import ExportedNetwork
 from maskdcpt.inference.options import RestoreOptions
 from maskdcpt.inference.verdict import Verdict, judge
-from maskdcpt.inference.work import Restored, Workshop, ranking
+from maskdcpt.inference.work import Restored, Workshop
 from maskdcpt.pretraining import ClassificationDecoder, load_model
-from maskdcpt.pretraining.weights import weights_sha256
 
 BUNDLED = "default"
 """The name that stands for the weights that come with the library."""
 AUTOMATIC = RestoreOptions()
 
 
-class Restorer:
+class BaseRestorer:
     """Restores images and names what damaged them. Several threads may use one at the same time.
 
     Args:
-        backbone: The network that restores. It is moved to the device and set to evaluation mode.
-        classifier: Reads the network's features; without it ``classify`` is an error.
-        device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; ``auto`` is CUDA where present, else the CPU.
+        engine: The network.
         options: How images are restored.
         calibration: What ``examine`` can tell with these weights.
-
-    Raises:
-        UserError: If there is no such device.
     """
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        classifier: ClassificationDecoder | None = None,
-        device: str = "auto",
-        options: RestoreOptions = AUTOMATIC,
-        calibration: Calibration | None = None,
-    ) -> None:
-        self.calibration = calibration
-        self.device = find_device(device)
-        self.backbone = backbone.eval()
-        self.classifier = classifier.eval() if classifier is not None else None
+    def __init__(self, engine: Engine, options: RestoreOptions, calibration: Calibration | None = None) -> None:
+        self.device = engine.device
+        self.classes = engine.classes
+        """The types of damage that it names; none without a classifier."""
         self.options = options
-        for module in (self.backbone, self.classifier):
-            if module is not None:
-                move(module, self.device)
-        self._workshop = Workshop(self.backbone, self.classifier, self.device, options)
-
-    @classmethod
-    def from_pretrained(
-        cls, name_or_path: str | Path, device: str = "auto", options: RestoreOptions = AUTOMATIC
-    ) -> Restorer:
-        """Loads weights.
-
-        Args:
-            name_or_path: As for ``maskdcpt.load_backbone``, or the name ``user/name`` of a model on the Hugging Face
-                Hub, which is downloaded; what exists here is a path. A file of another release has no classifier.
-                ``default`` is reserved for weights that come with the library; this version has none.
-            device: As for the class.
-            options: As for the class.
-
-        Raises:
-            UserError: If weights are missing or damaged or cannot be downloaded, there is a calibration that is not
-                theirs, or there is no such device.
-        """
-        if str(name_or_path) == BUNDLED:
-            raise UserError(
-                "no weights come with this version yet; name those of a training run, "
-                "such as --weights demo-out/finetune after `maskdcpt demo`"
-            )
-        path = locate_weights(name_or_path)
-        backbone, classifier = load_model(path)
-        calibration = load_calibration(find_weights(path)) if classifier is not None else None
-        return cls(backbone, classifier, device, options, calibration)
+        self.calibration = calibration
+        self._engine = engine
+        self._workshop = Workshop(engine, options)
 
     @overload
     def restore(self, image: str | Path) -> Image.Image: ...
@@ -198,26 +158,99 @@ class Restorer:
         Raises:
             UserError: As for ``classify``.
         """
-        classifier = self._require_classifier()
+        self._require_classifier()
         logits, squares = [], []
         for part in parts(pixels):
             seen = self._workshop.look(part)
             logits.append(seen.logits.double())
             squares.append((seen.restored - part.cpu()).square().mean().item())
         mean = torch.stack(logits).mean(0)
-        return Evidence(ranking(classifier, mean), tuple(mean[0].tolist()), fmean(squares) ** 0.5)
+        return Evidence(self._workshop.ranking(mean), tuple(mean[0].tolist()), fmean(squares) ** 0.5)
 
     def describe(self) -> dict[str, Any]:
         """All that results depend on besides the image, as plain values."""
         return {
-            "backbone": to_dict(self.backbone.config),
-            "weights": weights_sha256(self.backbone, self.classifier),
+            **self._engine.describe(),
             "calibration": None if self.calibration is None else to_dict(self.calibration),
             "options": to_dict(self.options),
             "device": self.device.type,
         }
 
-    def _require_classifier(self) -> ClassificationDecoder:
-        if self.classifier is None:
+    def _require_classifier(self) -> None:
+        if not self.classes:
             raise UserError("these weights have no classifier; pre-training makes one")
-        return self.classifier
+
+
+class Restorer(BaseRestorer):
+    """A network of this library, ready to use.
+
+    Args:
+        backbone: The network that restores. It is moved to the device and set to evaluation mode.
+        classifier: Reads the network's features; without it ``classify`` is an error.
+        device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; ``auto`` is CUDA where present, else the CPU.
+        options: How images are restored.
+        calibration: What ``examine`` can tell with these weights.
+
+    Raises:
+        UserError: If there is no such device.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        classifier: ClassificationDecoder | None = None,
+        device: str = "auto",
+        options: RestoreOptions = AUTOMATIC,
+        calibration: Calibration | None = None,
+    ) -> None:
+        place = find_device(device)
+        self.backbone = backbone.eval()
+        self.classifier = classifier.eval() if classifier is not None else None
+        for module in (self.backbone, self.classifier):
+            if module is not None:
+                move(module, place)
+        super().__init__(TorchEngine(self.backbone, self.classifier, place, options.compile), options, calibration)
+
+    @classmethod
+    def from_pretrained(
+        cls, name_or_path: str | Path, device: str = "auto", options: RestoreOptions = AUTOMATIC
+    ) -> Restorer:
+        """Loads weights.
+
+        Args:
+            name_or_path: As for ``maskdcpt.load_backbone``, or the name ``user/name`` of a model on the Hugging Face
+                Hub, which is downloaded; what exists here is a path. A file of another release has no classifier.
+                ``default`` is reserved for weights that come with the library; this version has none.
+            device: As for the class.
+            options: As for the class.
+
+        Raises:
+            UserError: If weights are missing or damaged or cannot be downloaded, there is a calibration that is not
+                theirs, or there is no such device.
+        """
+        if str(name_or_path) == BUNDLED:
+            raise UserError(
+                "no weights come with this version yet; name those of a training run, "
+                "such as --weights demo-out/finetune after `maskdcpt demo`"
+            )
+        path = locate_weights(name_or_path)
+        backbone, classifier = load_model(path)
+        calibration = load_calibration(find_weights(path)) if classifier is not None else None
+        return cls(backbone, classifier, device, options, calibration)
+
+
+class ExportedRestorer(BaseRestorer):
+    """An exported network, ready to use on the CPU.
+
+    Args:
+        network: The network.
+        options: How images are restored.
+
+    Raises:
+        UserError: If options ask for what exported networks cannot do.
+    """
+
+    def __init__(self, network: ExportedNetwork, options: RestoreOptions = AUTOMATIC) -> None:
+        if options.compile or options.precision not in ("auto", "float32"):
+            raise UserError(f"{network.path}: an exported network computes in float32 as it is; leave out the rest")
+        super().__init__(ExportedEngine(network), options)

@@ -17,7 +17,7 @@ from maskdcpt.images import Document, Frame, format_of, write_document
 from maskdcpt.images import read_document as open_document
 from maskdcpt.inference.journal import Journal
 from maskdcpt.inference.outcome import BatchOptions, Outcome, Shown
-from maskdcpt.inference.restorer import Restorer
+from maskdcpt.inference.restorer import BaseRestorer
 from maskdcpt.inference.verdict import Verdict
 
 
@@ -60,7 +60,7 @@ class Job:
 class Stages:
     """The three things that are done to each image."""
 
-    restorer: Restorer
+    restorer: BaseRestorer
     """The network."""
     options: BatchOptions
     """Which images are restored, and how they are written."""
@@ -122,7 +122,7 @@ class Stages:
         return job.done()
 
     def _judge(self, job: Job, frame: Frame) -> None:
-        if self.restorer.classifier is None:
+        if not self.restorer.classes:
             return
         job.verdict = self.restorer.examine(frame.pixels)
         if self.leave_clean and job.verdict.clean:
