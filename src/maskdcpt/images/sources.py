@@ -102,7 +102,7 @@ class PillowSource:
                 require_pixels(*self._image.size, 1, self._limit)
             self._image.load()
             samples = from_pillow(self._image, self.metadata.icc, self.notes)
-            duration = float(self._image.info.get("duration", 0) or 0)
+            duration = float(self._image.info.get("duration", 0) or 0) if self.frames > 1 else 0.0
         return Raster(turn_upright(samples, self._orientation), duration)
 
 
