@@ -24,7 +24,7 @@ from image_files import P3, SRGB, XMP, camera_exif, made, pillow, saved, scene
 from maskdcpt.errors import UserError
 from maskdcpt.images import decode_document
 
-SECONDS = 20.0
+SECONDS = 60.0
 """How long one sample may take."""
 
 MEMORY = 6 << 30
@@ -73,7 +73,7 @@ def corpus():
         "tiff jpeg": saved(photo, "TIFF", compression="jpeg"),
         "tiff fax": saved(photo.convert("1"), "TIFF", compression="group4"),
         "tiff cmyk": saved(photo.convert("CMYK"), "TIFF", compression="tiff_adobe_deflate"),
-        "tiff pages": saved(photo, "TIFF", save_all=True, append_images=frames[1:]),
+        "tiff pages": saved(photo, "TIFF", save_all=True, append_images=[each.copy() for each in frames[1:]]),
         "tiff planes": _tiff(
             np.moveaxis(scene(20, 23, 3, np.uint16), 2, 0), planarconfig="separate", photometric="rgb"
         ),
@@ -225,7 +225,7 @@ def _watch(first, count):
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             while True:
-                if not selector.select(SECONDS + 20 * (not name)):  # the first sample waits for the imports
+                if not selector.select(SECONDS + 300 * (not name)):  # the first sample waits for the imports
                     process.kill()
                     results.append((at, name, "hangs"))
                     break
