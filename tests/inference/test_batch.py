@@ -115,8 +115,8 @@ def test_an_original_is_never_replaced(restorer, photos, target):
     ("source", "target", "message"),
     [
         ("none.png", "out.png", r"none\.png: no such file or folder"),
-        ("photos/a.png", "out.txt", r"out\.txt: the name of an image has to end in one of \.bmp"),
-        ("photos/a.png", "out", r"out: the name of an image has to end in one of \.bmp"),
+        ("photos/a.png", "out.txt", r"out\.txt: the name of an image has to end in one of \.apng"),
+        ("photos/a.png", "out", r"out: the name of an image has to end in one of \.apng"),
         ("photos/notes.txt", "out.png", r"notes\.txt: not an image"),
         ("photos", "file", r"file: a folder of images needs a folder to go to, and this is a file"),
         ("empty", "out", "empty: no images here"),
