@@ -1,4 +1,4 @@
-"""Colours where there is no opacity: they are arbitrary, and networks would carry them over the edge of what is seen."""
+"""Colours where there is no opacity: arbitrary, and networks would carry them over the edge of what is seen."""
 
 from __future__ import annotations
 
