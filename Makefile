@@ -41,7 +41,7 @@ $(READY): pyproject.toml constraints.txt
 
 # Only the tests need it.
 $(CLUSTER): $(READY)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[cluster,export,openvino]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[cluster,export,heif,openvino]"
 	@touch $(CLUSTER)
 
 clean:

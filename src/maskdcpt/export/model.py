@@ -90,6 +90,7 @@ def describe(backbone: Backbone, classifier: ClassificationDecoder | None, licen
         classifier: Its classifier, if it has one.
         licence: Licence of the weights, if one is known.
     """
+    known = outline(backbone)
     return Description(
         family=backbone.config.name,
         backbone=to_dict(backbone.config),

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import overload
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +21,7 @@ from maskdcpt.images.metadata import Metadata
 from maskdcpt.images.raster import Raster
 from maskdcpt.images.samples import to_samples
 from maskdcpt.images.sources import Source
+from maskdcpt.images.unseen import fill_unseen
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,18 +245,5 @@ def _view(raster: Raster, space: ColourSpace | None, notes: list[str]) -> Frame:
         pixels = pixels.clamp(0, 1)
     alpha = raster.alpha()
     if alpha is not None:
-        pixels = _fill_unseen(pixels, alpha)
+        pixels = fill_unseen(pixels, alpha)
     return Frame(pixels, alpha, raster.duration, raster, space)
-
-
-def _fill_unseen(pixels: Tensor, alpha: Tensor) -> Tensor:
-    # Where there is no opacity, colours are arbitrary, and networks would carry them over the edge of what is seen.
-    unseen = (alpha[0] == 0).numpy()
-    if not unseen.any() or unseen.all():
-        return pixels
-    _, nearest = cv2.distanceTransformWithLabels(
-        unseen.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    place = np.zeros(int(nearest.max()) + 1, np.int64)
-    place[nearest[~unseen]] = np.flatnonzero(~unseen)
-    return pixels.flatten(1)[:, torch.from_numpy(place[nearest].ravel())].view_as(pixels)

@@ -20,7 +20,7 @@ for _name in ("PIL", "tifffile"):
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Silences libtiff and libjpeg, which write to the process's standard error."""
+    """Silences libtiff, libjpeg and libpng, which write to the process's standard error."""
     with _STDERR, open(os.devnull, "wb") as nowhere:
         saved = os.dup(2)
         try:

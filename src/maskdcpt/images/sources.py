@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from maskdcpt.images import pnm
-from maskdcpt.images.hush import noting
+from maskdcpt.images.hush import noting, quiet_stderr
 from maskdcpt.images.limits import require_pixels
 from maskdcpt.images.metadata import Metadata, read_metadata
 from maskdcpt.images.raster import Raster, from_pillow, turn_upright
@@ -93,7 +93,8 @@ class PillowSource:
         """Decodes a frame; animations are put together from their parts, so going back costs what lies between."""
         with noting(self.notes):
             if self._deep and self.frames == 1:
-                samples = np.asarray(imagecodecs.png_decode(self._data))
+                with quiet_stderr():
+                    samples = np.asarray(imagecodecs.png_decode(self._data))
                 samples = samples if samples.ndim == 3 else samples[..., None]
                 return Raster(turn_upright(samples, self._orientation))
             if index != self._place:
@@ -102,7 +103,7 @@ class PillowSource:
                 require_pixels(*self._image.size, 1, self._limit)
             self._image.load()
             samples = from_pillow(self._image, self.metadata.icc, self.notes)
-            duration = float(self._image.info.get("duration", 0) or 0)
+            duration = float(self._image.info.get("duration", 0) or 0) if self.frames > 1 else 0.0
         return Raster(turn_upright(samples, self._orientation), duration)
 
 
