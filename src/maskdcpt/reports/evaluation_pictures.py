@@ -87,7 +87,8 @@ def bars(results: Results, metric: Metric | SetMetric) -> Picture | None:
             axes.errorbar(means, heights, xerr=bounds, fmt="none", ecolor="#1d2430", elinewidth=0.8)
         axes.set_yticks(range(len(lines)), [line.name for line in lines])
         axes.set_ylim(len(lines) - 0.5, -0.5)
-        axes.set_xlabel(f"{metric.title}{f' in {metric.unit}' if metric.unit else ''}")
+        unit, better = metric.unit and f" in {metric.unit}", "" if metric.higher_is_better else ", lower is better"
+        axes.set_xlabel(f"{metric.title}{unit}{better}")
         axes.grid(alpha=0.25, axis="x")
         axes.spines[["top", "right"]].set_visible(False)
         figure.legend(loc="outside upper center", ncols=min(3, len(arms)), frameon=False, fontsize="small")
