@@ -44,6 +44,7 @@ COMMANDS = {
     "probe": Command("maskdcpt.cli.probe", "tell how well features of networks show the type of damage"),
     "restore": Command("maskdcpt.cli.restore", "restore an image or a folder of images"),
     "classify": Command("maskdcpt.cli.classify", "name what has damaged an image or a folder of images"),
+    "serve": Command("maskdcpt.cli.serve", "restore photos for browsers and programs over HTTP"),
     "realism": Command("maskdcpt.cli.realism", "compare synthetic damage with real damaged photos"),
     "bench": Command(
         "maskdcpt.cli.bench", "measure what networks, degradations, training and data sets cost on this machine"
