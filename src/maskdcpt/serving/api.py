@@ -128,6 +128,7 @@ def make_router(desk: Desk, limits: Limits, telemetry: Telemetry) -> APIRouter:
         except Refusal as refusal:
             status = refusal.status
             await body.discard()
+            refusal.unread = not body.complete
             raise
         except ClientGone:
             status = CLIENT_GONE

@@ -21,7 +21,7 @@ from maskdcpt.serving.guard import PAGE, Guard
 from maskdcpt.serving.limits import Limits
 from maskdcpt.serving.page import CSS, THEME, make_page
 from maskdcpt.serving.photos import Darkroom
-from maskdcpt.serving.refusal import Refusal
+from maskdcpt.serving.refusal import HANG_UP, Refusal
 from maskdcpt.serving.telemetry import Telemetry
 
 DESCRIPTION = """Restores photos and names what has damaged them. An image file is sent as the body of a request:
@@ -38,7 +38,7 @@ def make_app(desk: Desk, limits: Limits, telemetry: Telemetry, folder: Path, hos
         desk: Where the work is done.
         limits: What is refused.
         telemetry: What is counted.
-        folder: The only folder that is read and written; Gradio has to have been told of it before it was imported.
+        folder: The only folder that is read and written, which GRADIO_TEMP_DIR names.
         hosts: Names under which clients may address the server; none for any.
     """
     app: FastAPI = FastAPIOffline(title="maskdcpt", version=__version__, description=DESCRIPTION, redoc_url=None)
@@ -72,7 +72,7 @@ def _refused(request: Request, refusal: Any) -> JSONResponse:
 
 def _invalid(request: Request, error: Any) -> JSONResponse:
     problems = [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors()]
-    return JSONResponse({"error": "; ".join(problems)}, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return JSONResponse({"error": "; ".join(problems)}, HTTPStatus.UNPROCESSABLE_ENTITY, HANG_UP)
 
 
 def _http_error(request: Request, error: Any) -> JSONResponse:

@@ -34,7 +34,8 @@ class Body:
     def __init__(self, request: Request, limits: Limits) -> None:
         self._request = request
         self._limits = limits
-        self._complete = False
+        self.complete = False
+        """Whether nothing more is to come."""
 
     async def read(self) -> bytes:
         """Receives all of it.
@@ -55,7 +56,7 @@ class Body:
         data = bytearray()
         try:
             async with asyncio.timeout(self._limits.upload_seconds):
-                while not self._complete:
+                while not self.complete:
                     data += await self._next_part()
                     if len(data) > self._limits.bytes:
                         raise self._too_large()
@@ -73,7 +74,7 @@ class Body:
         size = 0
         with suppress(TimeoutError, ClientGone):
             async with asyncio.timeout(DISCARD_SECONDS):
-                while not self._complete and size <= self._limits.bytes:
+                while not self.complete and size <= self._limits.bytes:
                     size += len(await self._next_part())
 
     async def while_connected(self, work: Coroutine[Any, Any, T]) -> T:
@@ -97,9 +98,9 @@ class Body:
     async def _next_part(self) -> bytes:
         message = await self._request.receive()
         if message["type"] == "http.disconnect":
-            self._complete = True
+            self.complete = True
             raise ClientGone
-        self._complete = not message.get("more_body", False)
+        self.complete = not message.get("more_body", False)
         part: bytes = message.get("body", b"")
         return part
 

@@ -88,6 +88,7 @@ class Guard:
         try:
             self._check(scope)
         except Refusal as refusal:
+            refusal.unread = True
             answer = JSONResponse(refusal.body, refusal.status, refusal.headers)
             await answer(scope, receive, send_guarded)
             return

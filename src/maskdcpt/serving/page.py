@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from maskdcpt.degradations import CATALOGUE
 from maskdcpt.serving.limits import Limits
 from maskdcpt.serving.photos import Darkroom, Photo
 from maskdcpt.serving.refusal import Refusal
@@ -56,18 +57,18 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
                     buttons=["fullscreen"],
                     elem_id="slider",
                 )
+                with gr.Row():
+                    one = gr.DownloadButton("Download", visible=False, variant="primary", elem_id="download")
+                    every = gr.DownloadButton("Download all", visible=False, elem_id="download-all")
+                notes = gr.Markdown(elem_id="notes")
                 damage = gr.Label(
                     label="Damage found", num_top_classes=TYPES_SHOWN, visible=names_damage, elem_id="damage"
                 )
-                notes = gr.Markdown(elem_id="notes")
-                with gr.Row():
-                    one = gr.DownloadButton("Download this photo", visible=False, elem_id="download")
-                    every = gr.DownloadButton("Download all", visible=False, elem_id="download-all")
 
         def shown(photo: Photo) -> dict[Any, Any]:
             return {
                 slider: (str(photo.before), str(photo.after)),
-                damage: photo.types,
+                damage: photo.types and {_title(name): share for name, share in photo.types.items()},
                 notes: _list(photo.notes),
                 one: gr.DownloadButton(value=str(photo.file), visible=True),
             }
@@ -136,6 +137,11 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
 
 def _choices(photos: Sequence[Photo]) -> list[tuple[str, int]]:
     return [(f"{number}. {photo.name}", number - 1) for number, photo in enumerate(photos, 1)]
+
+
+def _title(name: str) -> str:
+    # Weights may name types that are not ours.
+    return CATALOGUE[name].title if name in CATALOGUE.names else name.replace("_", " ")
 
 
 def _list(lines: Sequence[str]) -> str:

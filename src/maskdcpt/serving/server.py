@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +16,13 @@ from typing import TYPE_CHECKING
 from maskdcpt.errors import UserError
 from maskdcpt.serving.guard import LOOPBACK
 from maskdcpt.serving.limits import Limits
-from maskdcpt.signals import StopRequest
 
 if TYPE_CHECKING:
     import uvicorn
 
 STOP_SECONDS = 10
 """How long requests may take to finish after the server was asked to stop."""
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SWEEPS = 4
 """How often files are looked through in the time for which they are kept."""
 
@@ -46,13 +47,12 @@ def serve(
         started: Is told the address when requests are answered.
 
     Raises:
-        UserError: If the port is taken, or the weights cannot be used.
+        UserError: If the extra is not installed, the port is taken, or the weights cannot be used.
     """
-    with _listening(host, port) as listener, tempfile.TemporaryDirectory(prefix="maskdcpt-serve-") as name:
-        folder = Path(name).resolve()
-        _confine(folder)
+    _require_ui()
+    with _listening(host, port) as listener, _temporary_folder() as folder:
         names = hosts or (LOOPBACK if listener.getsockname()[0] in LOOPBACK else ())
-        with StopRequest().listening():  # the server's own handler passes the signal on when it is done
+        with suppress(asyncio.CancelledError):  # it was asked to stop while starting
             asyncio.run(_serve(command(folder), listener, names, limits, folder, started))
 
 
@@ -70,6 +70,10 @@ async def _serve(
     from maskdcpt.serving.desk import open_desk
     from maskdcpt.serving.telemetry import Telemetry
 
+    loop, starting = asyncio.get_running_loop(), asyncio.current_task()
+    assert starting is not None
+    for number in _STOP_SIGNALS:
+        loop.add_signal_handler(number, starting.cancel)
     telemetry = Telemetry()
     async with open_desk(command, limits, telemetry) as desk:
         app = make_app(desk, limits, telemetry, folder, hosts)
@@ -77,6 +81,9 @@ async def _serve(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=STOP_SECONDS
         )
         server = uvicorn.Server(config)
+        server.capture_signals = nullcontext  # its own handlers would send the signal once more in the end
+        for number in _STOP_SIGNALS:
+            loop.add_signal_handler(number, setattr, server, "should_exit", True)
         sweeping = asyncio.create_task(_sweep(folder, limits.keep_minutes * 60))
         telling = asyncio.create_task(_tell(server, listener, started))
         try:
@@ -112,12 +119,19 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _confine(folder: Path) -> None:
-    # Read by Gradio as it is imported: where it puts files, and that it tells nobody anything.
-    os.environ |= {"GRADIO_TEMP_DIR": str(folder), "GRADIO_ANALYTICS_ENABLED": "False"}
-    tempfile.tempdir = str(folder)
+def _require_ui() -> None:
+    # Telling its makers what is done with it is what Gradio decides on as it is imported.
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     try:
         for package in ("gradio", "fastapi", "fastapi_offline", "uvicorn", "prometheus_client"):
             import_module(package)
     except ImportError:
         raise UserError('maskdcpt serve needs Gradio and FastAPI: pip install "maskdcpt[ui]"') from None
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="maskdcpt-serve-") as name:
+        folder = Path(name).resolve()
+        os.environ["GRADIO_TEMP_DIR"] = tempfile.tempdir = str(folder)
+        yield folder
