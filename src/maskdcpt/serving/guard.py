@@ -9,11 +9,14 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from maskdcpt.serving.body import Body, ClientGone
 from maskdcpt.serving.limits import Limits
 from maskdcpt.serving.refusal import Refusal
+from maskdcpt.serving.submissions import checked_submission, is_within
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 """Names under which a machine reaches itself."""
@@ -49,6 +52,7 @@ SECURITY_HEADERS = {
 
 _UPLOAD = "/gradio_api/upload"
 _FILE = "/gradio_api/file="
+_SUBMIT = "/gradio_api/queue/join"
 
 # All that the page needs of Gradio, which can do more, such as fetching addresses for a client.
 _PAGE_PATHS = re.compile(
@@ -87,10 +91,14 @@ class Guard:
 
         try:
             self._check(scope)
+            if scope["path"] == f"{PAGE}{_SUBMIT}" and scope["method"] == "POST":
+                receive = await self._check_submission(Request(scope, receive))
         except Refusal as refusal:
             refusal.unread = True
             answer = JSONResponse(refusal.body, refusal.status, refusal.headers)
             await answer(scope, receive, send_guarded)
+            return
+        except ClientGone:
             return
         await self._app(scope, receive, send_guarded)
 
@@ -108,13 +116,25 @@ class Guard:
         if path == PAGE or path.startswith(f"{PAGE}/"):
             self._check_page(path.removeprefix(PAGE))
 
+    async def _check_submission(self, request: Request) -> Receive:
+        parts = [checked_submission(await Body(request, self._limits).read(), self._folder)]
+
+        async def receive() -> Message:
+            if parts:
+                return {"type": "http.request", "body": parts.pop(), "more_body": False}
+            message: Message = await request.receive()
+            return message
+
+        # The length that was announced is that of what the client wrote.
+        headers = [(name, value) for name, value in request.scope["headers"] if name != b"content-length"]
+        request.scope["headers"] = [*headers, (b"content-length", str(len(parts[0])).encode())]
+        return receive
+
     def _check_page(self, path: str) -> None:
         if path and not _PAGE_PATHS.fullmatch(path):
             raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing here")
-        if path.startswith(_FILE):
-            file = Path(unquote(path.removeprefix(_FILE)))
-            if not file.is_absolute() or not file.resolve().is_relative_to(self._folder):
-                raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing here")
+        if path.startswith(_FILE) and not is_within(unquote(path.removeprefix(_FILE)), self._folder):
+            raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing here")
         if path == _UPLOAD and _size(self._folder) > self._limits.stored_bytes:
             raise Refusal(
                 HTTPStatus.INSUFFICIENT_STORAGE, "too many photos are kept here at the moment; try again later", 60
