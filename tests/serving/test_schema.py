@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 schemathesis = pytest.importorskip("schemathesis", reason="needs schemathesis, which `make test` installs")
+positive_data_acceptance = pytest.importorskip("schemathesis.specs.openapi.checks").positive_data_acceptance
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,8 @@ def test_answers_are_as_described(operations):
         @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
         @given(case=st.one_of(operation.as_strategy()))
         def answers_as_described(case):
-            answer = case.call_and_validate()
+            # That the bytes have to be an image is more than a schema can say.
+            answer = case.call_and_validate(excluded_checks=[positive_data_acceptance])
             seen.add(answer.status_code)
 
         answers_as_described()

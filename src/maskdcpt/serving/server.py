@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from maskdcpt.errors import UserError
 from maskdcpt.serving.guard import LOOPBACK
 from maskdcpt.serving.limits import Limits
+from maskdcpt.signals import StopAsked, StopRequest
 
 if TYPE_CHECKING:
     import uvicorn
@@ -49,10 +50,12 @@ def serve(
     Raises:
         UserError: If the extra is not installed, the port is taken, or the weights cannot be used.
     """
-    _require_ui()
-    with _listening(host, port) as listener, _temporary_folder() as folder:
+    stop = StopRequest()
+    with _listening(host, port) as listener, _temporary_folder() as folder, stop.listening():
         names = hosts or (LOOPBACK if listener.getsockname()[0] in LOOPBACK else ())
-        with suppress(asyncio.CancelledError):  # it was asked to stop while starting
+        with suppress(StopAsked, asyncio.CancelledError):  # it was asked to stop while starting
+            with stop.interrupting():
+                _require_ui()
             asyncio.run(_serve(command(folder), listener, names, limits, folder, started))
 
 
@@ -120,7 +123,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def _require_ui() -> None:
-    # Telling its makers what is done with it is what Gradio decides on as it is imported.
+    # Gradio decides as it is imported whether to tell its makers what is done with it, and makes its folder then.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     try:
         for package in ("gradio", "fastapi", "fastapi_offline", "uvicorn", "prometheus_client"):
@@ -133,5 +136,9 @@ def _require_ui() -> None:
 def _temporary_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="maskdcpt-serve-") as name:
         folder = Path(name).resolve()
+        before = tempfile.tempdir
         os.environ["GRADIO_TEMP_DIR"] = tempfile.tempdir = str(folder)
-        yield folder
+        try:
+            yield folder
+        finally:
+            tempfile.tempdir = before
