@@ -87,6 +87,7 @@ class Desk:
         worker = await self._next_worker()
         begun = time.monotonic()
         answering = asyncio.create_task(worker.ask(task))
+        answering.add_done_callback(_note_outcome)
         try:
             async with asyncio.timeout(self._limits.seconds):
                 answer = await asyncio.shield(answering)
@@ -129,9 +130,10 @@ class Desk:
             UserError: If the weights cannot be used.
             WorkerLost: If a worker does not start.
         """
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._limits.workers):
-                group.create_task(self._start())
+        starts = (self._start() for _ in range(self._limits.workers))
+        for outcome in await asyncio.gather(*starts, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
 
     async def close(self) -> None:
         """Ends all workers."""
@@ -187,6 +189,12 @@ class Desk:
         return max(math.ceil(self._mean_seconds * (self.waiting + 1) / self._limits.workers), 1)
 
 
+def _note_outcome(answering: asyncio.Task[Message]) -> None:
+    # Nobody may be left who would look at it, which is no fault.
+    if not answering.cancelled():
+        answering.exception()
+
+
 @asynccontextmanager
 async def open_desk(command: Sequence[str], limits: Limits, telemetry: Telemetry) -> AsyncIterator[Desk]:
     """Starts workers, and ends them after the block.
@@ -203,8 +211,8 @@ async def open_desk(command: Sequence[str], limits: Limits, telemetry: Telemetry
     try:
         try:
             await desk.fill()
-        except* (UserError, WorkerLost) as errors:
-            raise UserError(str(errors.exceptions[0])) from None
+        except WorkerLost as error:
+            raise UserError(str(error)) from None
         yield desk
     finally:
         await desk.close()

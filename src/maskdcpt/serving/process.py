@@ -26,6 +26,7 @@ class WorkerProcess:
 
     def __init__(self, process: Process) -> None:
         self._process = process
+        self._talking = asyncio.Lock()
         self.classes: list[str] | None = None
         """Types of damage that its weights can name, None where they name none."""
 
@@ -41,8 +42,14 @@ class WorkerProcess:
             WorkerLost: If it ends, or does not get ready in ``START_SECONDS``.
         """
         # A session of its own, so that Ctrl-C in a terminal reaches the server alone.
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True)
-        worker = cls(process)
+        spawning = asyncio.create_task(
+            asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, start_new_session=True)
+        )
+        try:
+            worker = cls(await asyncio.shield(spawning))
+        except asyncio.CancelledError:
+            await cls(await spawning).stop()  # half a process cannot be ended
+            raise
         try:
             async with asyncio.timeout(START_SECONDS):
                 ready = await worker._receive()
@@ -67,18 +74,22 @@ class WorkerProcess:
             WorkerLost: If the process ends meanwhile.
         """
         assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(message.encode())
-            await self._process.stdin.drain()
-        except ConnectionError:
-            raise WorkerLost(f"a worker ended with code {await self._code()}") from None
-        return await self._receive()
+        async with self._talking:
+            try:
+                self._process.stdin.write(message.encode())
+                await self._process.stdin.drain()
+            except ConnectionError:
+                raise WorkerLost(f"a worker ended with code {await self._code()}") from None
+            return await self._receive()
 
     async def stop(self) -> None:
-        """Ends the process at once."""
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):  # it has ended by itself just now
-                self._process.kill()
+        """Ends the process at once, and whoever waits for its answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._kill()
+        self._process.stdin.close()
+        async with self._talking:
+            await self._process.stdout.read()  # to the end, at which the pipe is closed
         await self._process.wait()
 
     async def _receive(self) -> Message:
@@ -95,5 +106,10 @@ class WorkerProcess:
         try:
             return await asyncio.wait_for(self._process.wait(), 1)
         except TimeoutError:
-            await self.stop()
+            self._kill()
             return await self._process.wait()
+
+    def _kill(self) -> None:
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):  # it has ended by itself just now
+                self._process.kill()
