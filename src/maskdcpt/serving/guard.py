@@ -18,9 +18,6 @@ from maskdcpt.serving.limits import Limits
 from maskdcpt.serving.refusal import Refusal
 from maskdcpt.serving.submissions import checked_submission, is_within
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-"""Names under which a machine reaches itself."""
-
 PAGE = "/app"
 """Where the page for people is."""
 

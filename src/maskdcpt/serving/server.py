@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskdcpt.errors import UserError
-from maskdcpt.serving.guard import LOOPBACK
 from maskdcpt.serving.limits import Limits
 from maskdcpt.signals import StopAsked, StopRequest
 
 if TYPE_CHECKING:
     import uvicorn
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+"""Names under which a machine reaches itself."""
 STOP_SECONDS = 10
 """How long requests may take to finish after the server was asked to stop."""
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
