@@ -4,7 +4,7 @@
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-CLUSTER := $(VENV)/.ready-cluster
+EXTRAS := $(VENV)/.ready-extras
 PRESET ?= cpu
 JOBS   ?= 2
 
@@ -19,7 +19,7 @@ help:
 demo: $(READY)
 	$(BIN)/maskdcpt demo --preset $(PRESET)
 
-test: lint $(CLUSTER)
+test: lint $(EXTRAS)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
 
 lint: $(READY)
@@ -40,9 +40,9 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 # Only the tests need it.
-$(CLUSTER): $(READY)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[cluster,export,heif,openvino]"
-	@touch $(CLUSTER)
+$(EXTRAS): $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[cluster,export,heif,openvino,ui]"
+	@touch $(EXTRAS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

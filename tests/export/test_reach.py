@@ -51,4 +51,6 @@ def test_only_windows_see_no_whole_image():
 
 def test_the_published_networks_reach_as_far_as_counted_by_hand():
     # NAFNet: two convolutions at the ends, blocks 1-1-1-28 down, one at a sixteenth, 1-1-1-1 up, a square of 16.
-    assert outline(create_backbone("nafnet", width=2)).whole_reach == 2 + (1 + 2 + 4 + 28 * 8) + 16 + (8 + 4 + 2 + 1) + 15
+    assert (
+        outline(create_backbone("nafnet", width=2)).whole_reach == 2 + (1 + 2 + 4 + 28 * 8) + 16 + (8 + 4 + 2 + 1) + 15
+    )

@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from maskdcpt.inference.runtime import Runtime, TorchRuntime
 
 from maskdcpt.errors import UserError
 from maskdcpt.inference import RestoreOptions, Restorer, memory
-from maskdcpt.inference.runtime import Runtime, TorchRuntime
 from maskdcpt.inference.tiling import Manner, make_plan, outline, run_alone
 from maskdcpt.inference.tiling.live import LiveValues
 from maskdcpt.inference.tiling.plan import Plan

@@ -46,6 +46,7 @@ COMMANDS = {
     "classify": Command("maskdcpt.cli.classify", "name what has damaged an image or a folder of images"),
     "calibrate": Command("maskdcpt.cli.calibrate", "measure which images weights can tell to be clean or unfamiliar"),
     "export": Command("maskdcpt.cli.export", "write weights as a file for other runtimes"),
+    "serve": Command("maskdcpt.cli.serve", "restore photos for browsers and programs over HTTP"),
     "realism": Command("maskdcpt.cli.realism", "compare synthetic damage with real damaged photos"),
     "bench": Command(
         "maskdcpt.cli.bench", "measure what networks, degradations, training and data sets cost on this machine"

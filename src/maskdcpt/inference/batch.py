@@ -56,7 +56,9 @@ class Plan:
         return self.journal is None
 
 
-def plan_files(restorer: BaseRestorer, sources: Path | Sequence[Path], target: Path, options: BatchOptions = USUAL) -> Plan:
+def plan_files(
+    restorer: BaseRestorer, sources: Path | Sequence[Path], target: Path, options: BatchOptions = USUAL
+) -> Plan:
     """Finds out what there is to do, and changes nothing.
 
     Args:

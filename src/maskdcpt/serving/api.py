@@ -1,0 +1,163 @@
+"""The interface for programs: an image in, an image or JSON out."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from maskdcpt.serving.body import Body, ClientGone
+from maskdcpt.serving.desk import Desk
+from maskdcpt.serving.frames import Message
+from maskdcpt.serving.limits import Limits
+from maskdcpt.serving.refusal import Refusal
+from maskdcpt.serving.telemetry import MEDIA_TYPE, Telemetry
+from maskdcpt.serving.work import Format, Task
+
+CLIENT_GONE = 499
+"""Status in the metrics of requests whose client did not wait; nobody receives it."""
+
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The image file itself, not a form.",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+class Error(BaseModel):
+    """Why there is no result."""
+
+    error: str = Field(description="What is wrong and what would be right, in one line.")
+
+
+class Damage(BaseModel):
+    """What has damaged an image."""
+
+    types: dict[str, float] = Field(description="Type of damage to its probability, best first.")
+    notes: list[str] = Field(description="What reading the image has dropped or approximated.")
+    width: int = Field(description="In pixels, upright.")
+    height: int = Field(description="In pixels, upright.")
+    seconds: float = Field(description="Time of the work.")
+
+
+class Health(BaseModel):
+    """Whether the server can work."""
+
+    status: str = Field(description="`ok`, or `starting` while no worker is ready.")
+    workers: int = Field(description="Workers that are ready or at work.")
+    waiting: int = Field(description="Requests that wait.")
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Error, "description": description}
+    for status, description in {
+        400: "The request is malformed.",
+        403: "The request comes from a page of another site.",
+        408: "The image was sent too slowly.",
+        413: "The file is too large.",
+        415: "A form was sent, and not the file itself.",
+        422: "The image cannot be read or worked on, or a parameter is wrong.",
+        500: "Something in the server failed.",
+        503: "Too many requests; `Retry-After` says when to try again.",
+        504: "The work took too long.",
+    }.items()
+}
+
+
+def make_router(desk: Desk, limits: Limits, telemetry: Telemetry) -> APIRouter:
+    """Makes the routes.
+
+    Args:
+        desk: Where tasks are worked on.
+        limits: Size and time of requests.
+        telemetry: What is counted and shown.
+    """
+    router = APIRouter()
+
+    async def restore(
+        request: Request,
+        strength: Annotated[
+            float, Query(ge=0, le=1, description="Share of the restored image; the rest is the image as it was.")
+        ] = 1.0,
+        format: Annotated[  # noqa: A002  what clients call it
+            Format | None, Query(description="Format of the result; without it that of the image.")
+        ] = None,
+    ) -> Response:
+        """Restores an image; the result has its size, and its format unless another is asked for.
+
+        Headers tell more, as JSON: `X-Types` what has damaged the image (type to probability, best first; `null` where
+        the weights do not know), `X-Notes` what was dropped or approximated.
+        """
+        result = await handle(request, Task(format=format and format.value, strength=strength))
+        headers = {
+            "X-Types": json.dumps(result.values["types"]),
+            "X-Notes": json.dumps(result.values["notes"]),
+            "Content-Disposition": f'attachment; filename="restored{result.values["suffix"]}"',
+        }
+        return Response(result.blobs[0], media_type=result.values["media_type"], headers=headers)
+
+    async def classify(request: Request) -> Damage:
+        """Names what has damaged an image."""
+        return Damage(**(await handle(request, Task(restore=False))).values)
+
+    async def health() -> JSONResponse:
+        """Says whether the server can work: 200 if it can, else 503."""
+        ok = desk.alive > 0
+        values = Health(status="ok" if ok else "starting", workers=desk.alive, waiting=desk.waiting)
+        return JSONResponse(values.model_dump(), HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def metrics() -> Response:
+        """Tells what has happened so far, in the text format of Prometheus."""
+        return Response(telemetry.text(), media_type=MEDIA_TYPE)
+
+    async def handle(request: Request, task: Task) -> Message:
+        body = Body(request, limits)
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+        try:
+            async with desk.place():
+                data = await body.read()
+                result = await body.while_connected(desk.run(task.message(data)))
+            status = HTTPStatus.OK
+            return result
+        except Refusal as refusal:
+            status = refusal.status
+            await body.discard()
+            refusal.unread = not body.complete
+            raise
+        except ClientGone:
+            status = CLIENT_GONE
+            raise Refusal(HTTPStatus.BAD_REQUEST, "the client has gone") from None  # for which nobody waits
+        finally:
+            telemetry.requests.labels(request.url.path, int(status)).inc()
+
+    image: dict[int | str, dict[str, Any]] = {
+        200: {
+            "description": "The restored image.",
+            "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    }
+    router.add_api_route(
+        "/v1/restore",
+        restore,
+        methods=["POST"],
+        openapi_extra=BODY,
+        response_class=Response,
+        responses={**REFUSALS, **image},
+    )
+    router.add_api_route("/v1/classify", classify, methods=["POST"], openapi_extra=BODY, responses=REFUSALS)
+    unwell = {503: {"model": Health, "description": "No worker is ready."}}
+    router.add_api_route("/health", health, methods=["GET"], response_model=Health, responses=unwell)
+    router.add_api_route(
+        "/metrics",
+        metrics,
+        methods=["GET"],
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
+    return router

@@ -1,0 +1,119 @@
+"""The photos of one visitor of the page: restored one after another, and kept as files for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import zipfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from maskdcpt.serving.desk import Desk
+from maskdcpt.serving.frames import Message
+from maskdcpt.serving.limits import Limits
+from maskdcpt.serving.refusal import Refusal
+from maskdcpt.serving.work import Task
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A restored photo as files."""
+
+    name: str
+    """What the visitor calls it."""
+    file: Path
+    """The restored file, for download."""
+    before: Path
+    """What the page shows of it as it was."""
+    after: Path
+    """What the page shows of it restored."""
+    types: dict[str, float] | None
+    """Type of damage to its probability, best first; None where the weights do not know."""
+    notes: tuple[str, ...]
+    """What was dropped or approximated."""
+    seconds: float
+    """Time of the work."""
+
+
+class Darkroom:
+    """Restores photos that the page has received.
+
+    Args:
+        desk: Where the work is done.
+        folder: The only folder that is read and written.
+        limits: How long to wait for a place.
+    """
+
+    def __init__(self, desk: Desk, folder: Path, limits: Limits) -> None:
+        self._desk = desk
+        self._folder = folder.resolve()
+        self._limits = limits
+
+    async def restore(self, file: str, strength: float) -> Photo:
+        """Restores a photo.
+
+        Args:
+            file: The photo, in the folder.
+            strength: Share of the restored image, in [0, 1].
+
+        Raises:
+            Refusal: If it cannot be restored, or there is no place for it in time.
+        """
+        source = Path(file).resolve()
+        if not source.is_relative_to(self._folder):
+            raise PermissionError(f"{source} is not in the folder of uploads")
+        data = await asyncio.to_thread(source.read_bytes)
+        result = await self._wait_for(Task(name=source.name, strength=strength, previews=True).message(data))
+        return await asyncio.to_thread(self._store, source, result)
+
+    def pack(self, photos: Sequence[Photo]) -> Path:
+        """Puts restored photos into one archive; names that meet get the number of the photo in front."""
+        path = Path(mkdtemp(dir=self._folder)) / "restored.zip"
+        names = [photo.file.name for photo in photos]
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:  # photos are compressed already
+            for number, photo in enumerate(photos, 1):
+                clear = names.count(photo.file.name) == 1
+                archive.write(photo.file, photo.file.name if clear else f"{number}-{photo.file.name}")
+        return path
+
+    async def _wait_for(self, task: Message) -> Message:
+        # Programs are told to come back later; a visitor's photos wait here instead.
+        deadline = time.monotonic() + self._limits.seconds
+        while True:
+            try:
+                async with self._desk.place():
+                    return await self._desk.run(task)
+            except Refusal as refusal:
+                if refusal.retry_after is None or time.monotonic() + refusal.retry_after > deadline:
+                    raise
+                await asyncio.sleep(refusal.retry_after)
+
+    def _store(self, source: Path, result: Message) -> Photo:
+        folder = Path(mkdtemp(dir=self._folder))
+        file = folder / f"{source.stem}-restored{result.values['suffix']}"
+        before, after = folder / "before.webp", folder / "after.webp"
+        for path, data in zip((file, before, after), result.blobs, strict=True):
+            path.write_bytes(data)
+        values: dict[str, Any] = result.values
+        return Photo(source.name, file, before, after, values["types"], tuple(values["notes"]), values["seconds"])
+
+
+def sweep(folder: Path, seconds: float) -> None:
+    """Removes files that have lain in a folder for some time, and folders that are empty.
+
+    Args:
+        folder: The folder, which stays.
+        seconds: For how long.
+    """
+    before = time.time() - seconds
+    for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder comes before it
+        with suppress(FileNotFoundError):
+            if path.is_file() and path.stat().st_mtime < before:
+                path.unlink()
+            elif path.is_dir() and path.stat().st_mtime < before:
+                with suppress(OSError):  # not empty
+                    path.rmdir()
