@@ -55,8 +55,9 @@ class Judging:
         return self.verdicts[pixels.shape[1]]
 
 
-def verdict(type_name, clean=False):
-    return Verdict({type_name: 0.9, "haze" if type_name != "haze" else "low_light": 0.1}, clean, False, "a reason")
+def verdict(type_name, clean=False, complete=True):
+    types = {type_name: 0.9, "haze" if type_name != "haze" else "low_light": 0.1}
+    return Verdict(types, clean, False if complete else None, "a reason", complete)
 
 
 def test_a_folder_is_mirrored(tmp_path, restorer, photos):
@@ -190,6 +191,11 @@ class TestImagesThatStay:
         assert report.outcomes[0].verdict.clean
         assert (tmp_path / "out" / "a.png").read_bytes() == (photos / "a.png").read_bytes()
         assert (tmp_path / "out" / "b.jpg").read_bytes() != (photos / "b.jpg").read_bytes()
+
+    def test_what_looks_clean_to_weights_that_overlook_damage_does_not_stay(self, tmp_path, restorer, photos):
+        overlooking = {**self.VERDICTS, 9: verdict("low_light", clean=True, complete=False)}
+        report = restore_files(Judging(restorer, overlooking), photos, tmp_path / "out")
+        assert statuses(report) == ["restored"] * 3
 
     def test_a_single_clean_image_is_restored_unless_told_otherwise(self, tmp_path, restorer, photos):
         judging = Judging(restorer, self.VERDICTS)

@@ -14,15 +14,17 @@ import tyro
 
 from maskdcpt.cli.arguments import parse
 from maskdcpt.errors import UserError
-from maskdcpt.images import Naming
+from maskdcpt.images import Naming, read_document
 from maskdcpt.images.naming import MIRROR
 from maskdcpt.inference import (
+    BaseRestorer,
     BatchOptions,
     Outcome,
     RestoreOptions,
-    Restorer,
     RestoreReport,
+    Runtime,
     Shown,
+    load_restorer,
     plan_files,
     restore_files,
 )
@@ -36,7 +38,10 @@ class Options:
     """Images, folders or quoted patterns such as 'photos/**/*.jpg'; and the restored image, or the folder for restored
     images, which keep their names. The same command goes on after an interruption."""
     weights: Annotated[str, tyro.conf.arg(metavar="DIR")] = "default"
-    """Folder of weights or of a training run, a file of weights, or user/name on the Hugging Face Hub."""
+    """Folder of weights or of a training run, a file of weights, user/name on the Hugging Face Hub, or a file that
+    maskdcpt export wrote for ONNX Runtime or OpenVINO."""
+    runtime: Runtime = "auto"
+    """What computes; auto is what the weights are for."""
     force: tyro.conf.FlagCreatePairsOff[bool] = False
     """Replaces files that exist."""
     recursive: bool = True
@@ -69,6 +74,8 @@ class Options:
     """Numbers that the network computes with; auto takes bfloat16 where that is faster and float32 elsewhere."""
     compile: tyro.conf.FlagCreatePairsOff[bool] = False
     """Compiles the network first, which takes minutes and may pay for many images."""
+    report: Annotated[Path | None, tyro.conf.arg(metavar="HTML")] = None
+    """Page with every image before and after, what was found in it, and how PIQE changed."""
     dry_run: tyro.conf.FlagCreatePairsOff[bool] = False
     """Tells what would be done, and does nothing."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -90,13 +97,25 @@ def run(argv: list[str]) -> int:
         strength=options.strength,
         compile=options.compile,
     )
-    restorer = Restorer.from_pretrained(options.weights, device=options.device, options=network)
+    restorer = load_restorer(options.weights, options.device, network, options.runtime)
     if options.dry_run:
         return _tell_plan(options, restorer, sources, target, batch)
-    report = restore_files(restorer, sources, target, batch, watch=_print_json if options.json else None)
+    page = None if options.report is None else _Page(options.report, options.weights, options.force)
+
+    def watch(outcome: Outcome, shown: Shown | None) -> None:
+        if options.json:
+            print(json.dumps(outcome.as_dict()), flush=True)
+        if page is not None:
+            page.add(outcome, shown)
+
+    report = restore_files(restorer, sources, target, batch, watch=watch, show=page is not None)
+    if page is not None:
+        page.write(report)
     if not options.json:
         for line in _summary(report, target):
             print(line)
+        if page is not None:
+            print(f"report: {options.report}")
     for outcome in report.of("failed"):
         print(f"error: {outcome.reason}", file=sys.stderr)
     return 1 if report.of("failed") else 0
@@ -132,7 +151,7 @@ def _literal(text: str) -> str:
 
 
 def _tell_plan(
-    options: Options, restorer: Restorer, sources: Path | tuple[Path, ...], target: Path, batch: BatchOptions
+    options: Options, restorer: BaseRestorer, sources: Path | tuple[Path, ...], target: Path, batch: BatchOptions
 ) -> int:
     plan = plan_files(restorer, sources, target, batch)
     for source, new in plan.pairs:
@@ -144,8 +163,31 @@ def _tell_plan(
     return 0
 
 
-def _print_json(outcome: Outcome, shown: Shown | None) -> None:
-    print(json.dumps(outcome.as_dict()), flush=True)
+class _Page:
+    """The page of a run, to which images are added as they are done."""
+
+    def __init__(self, path: Path, weights: str, force: bool) -> None:
+        from maskdcpt.reports import require_new_page  # takes seconds to import, and only pages need it
+        from maskdcpt.reports.restoration import RestorationReport
+
+        require_new_page(path, force)
+        self._report = RestorationReport(path, {"Weights": weights})
+
+    def add(self, outcome: Outcome, shown: Shown | None) -> None:
+        from maskdcpt.reports.restoration import RestorationEntry
+
+        name = str(outcome.source)
+        if outcome.status == "failed" or (outcome.status == "before" and self._report.holds(name)):
+            return
+        if shown is None:  # of a run before this one, which may have ended before it told
+            shown = Shown(*(read_document(path).frames[0].pixels for path in (outcome.source, outcome.target)))
+        after = None if outcome.status == "left" else shown.after
+        self._report.add(
+            RestorationEntry(name, shown.before, after, outcome.verdict, outcome.notes, outcome.seconds or None)
+        )
+
+    def write(self, report: RestoreReport) -> None:
+        self._report.write([outcome.reason for outcome in report.of("failed")])
 
 
 def _summary(report: RestoreReport, target: Path) -> Iterator[str]:

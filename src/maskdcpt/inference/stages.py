@@ -125,7 +125,7 @@ class Stages:
         if not self.restorer.classes:
             return
         job.verdict = self.restorer.examine(frame.pixels)
-        if self.leave_clean and job.verdict.clean:
+        if self.leave_clean and job.verdict.needless:
             job.left = "looks clean"
         elif self.options.only and next(iter(job.verdict.types)) not in self.options.only:
             job.left = f"looks damaged by {next(iter(job.verdict.types))}, not by {' or '.join(self.options.only)}"

@@ -21,6 +21,14 @@ class Verdict:
     """Whether it lies outside what they were trained on; None where they cannot tell."""
     reason: str
     """All of this in one line for people."""
+    complete: bool = False
+    """Whether no damage is known that the weights would overlook: they tell what is unfamiliar, or there is none that
+    they were not trained on. An image that merely looks clean to weights which overlook some may be damaged by it."""
+
+    @property
+    def needless(self) -> bool:
+        """Whether restoring the image would be for nothing."""
+        return bool(self.clean) and self.complete
 
 
 def judge(evidence: Evidence, calibration: Calibration | None) -> Verdict:
@@ -32,13 +40,14 @@ def judge(evidence: Evidence, calibration: Calibration | None) -> Verdict:
         evidence: What it shows.
         calibration: Its thresholds; None where it has none.
     """
-    clean, unfamiliar = None, None
+    clean, unfamiliar, complete = None, None, False
     if calibration is not None:
         unfamiliar = calibration.unfamiliar.tell(evidence.vector) if calibration.unfamiliar is not None else None
         clean = calibration.clean.tell(evidence.vector)
         if clean is not None and unfamiliar:
             clean = False
-    return Verdict(evidence.types, clean, unfamiliar, _reason(evidence, calibration, clean, unfamiliar))
+        complete = calibration.unfamiliar is None or unfamiliar is not None
+    return Verdict(evidence.types, clean, unfamiliar, _reason(evidence, calibration, clean, unfamiliar), complete)
 
 
 def _reason(evidence: Evidence, calibration: Calibration | None, clean: bool | None, unfamiliar: bool | None) -> str:

@@ -122,7 +122,15 @@ class RestorationReport:
         self._path = path
         self._about = dict(about)
         self._spool = Spool(path.with_name(f"{path.name}.entries"), about)
-        self._spent = sum(_characters(Card(**row)) for row in self._spool)
+        self._spent = 0
+        self._names = set()
+        for card in map(_as_card, self._spool):
+            self._spent += _characters(card)
+            self._names.add(card.name)
+
+    def holds(self, name: str) -> bool:
+        """Whether a photo of this name is on the page."""
+        return name in self._names
 
     def add(self, entry: RestorationEntry) -> None:
         """Puts a photo on the page.
@@ -134,6 +142,7 @@ class RestorationReport:
         with naming(entry.name):
             card = _make_card(entry, room=self._spent < CHARACTERS)
         self._spent += _characters(card)
+        self._names.add(card.name)
         self._spool.append(asdict(card))
 
     def write(self, failures: Sequence[str] = ()) -> Path:
@@ -149,8 +158,8 @@ class RestorationReport:
             self._path,
             "restoration.html",
             about=self._about,
-            summary=_summarise(Card(**row) for row in self._spool),
-            cards=(Card(**row) for row in self._spool),
+            summary=_summarise(map(_as_card, self._spool)),
+            cards=map(_as_card, self._spool),
             failures=list(failures),
             side=PIQE_SIDE,
         )
@@ -180,6 +189,10 @@ def write_restoration(
     for entry in entries:
         report.add(entry)
     return report.write(failures)
+
+
+def _as_card(row: dict[str, Any]) -> Card:
+    return Card(**row)
 
 
 def _make_card(entry: RestorationEntry, room: bool) -> Card:

@@ -1,0 +1,73 @@
+"""``maskdcpt restore --report`` and ``--runtime``."""
+
+import pytest
+import torch
+
+from maskdcpt.images import read_image, write_image
+from maskdcpt.inference import Restorer
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(3):
+        write_image(torch.rand(3, 70, 80, generator=torch.Generator().manual_seed(number)), folder / f"{number}.png")
+    return folder
+
+
+def test_a_page_shows_every_image_and_what_failed(command, tmp_path, weights, photos):
+    (photos / "empty.png").touch()
+    page = tmp_path / "pages" / "report.html"
+    code, out, _ = command("restore", photos, tmp_path / "out", "--weights", weights, "--report", page)
+    assert code == 1
+    assert out.splitlines()[-1] == f"report: {page}"
+    text = page.read_text()
+    assert "3 photos" in text
+    assert all(f"{number}.png" in text for number in range(3))
+    assert "the file is empty" in text
+    assert [path.name for path in page.parent.iterdir()] == ["report.html"]
+
+
+def test_a_page_of_a_run_that_went_on_shows_what_was_done_before(command, tmp_path, weights, photos):
+    page = tmp_path / "report.html"
+    words = ("restore", photos, tmp_path / "out", "--weights", weights)
+    assert command(*words)[0] == 0
+    (tmp_path / "out" / "1.png").unlink()
+    assert command(*words, "--report", page)[0] == 0
+    assert all(f"{number}.png" in page.read_text() for number in range(3))
+
+
+def test_a_page_that_exists_is_not_replaced_and_nothing_is_done(command, tmp_path, weights, photos):
+    page = tmp_path / "report.html"
+    page.write_text("mine")
+    code, _, err = command("restore", photos, tmp_path / "out", "--weights", weights, "--report", page)
+    assert code == 2
+    assert err == f"error: {page} exists; --force replaces it\n"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("runtime", "suffix"), [("onnx", ".onnx"), ("openvino", ".xml")])
+def test_exported_networks_restore_as_the_weights_do(command, tmp_path, weights, photos, runtime, suffix):
+    pytest.importorskip({"onnx": "onnxruntime", "openvino": "openvino"}[runtime])
+    network = tmp_path / f"network{suffix}"
+    assert command("export", weights, network)[0] == 0
+    code, out, err = command("restore", photos, tmp_path / "out", "--weights", network, "--runtime", runtime)
+    assert (code, err.count("error")) == (0, 0)
+    assert "3 of 3 images restored" in out
+    restored = read_image(tmp_path / "out" / "0.png").pixels
+    expected = Restorer.from_pretrained(weights).restore(read_image(photos / "0.png").pixels)
+    assert (restored - expected).abs().max() <= 0.5 / 255 + 1e-4
+    code, out, _ = command("restore", photos, tmp_path / "tiles", "--weights", network, "--tile", "64")
+    assert code == 0
+    assert "in tiles that know nothing of one another" in out
+
+
+def test_runtimes_refuse_what_they_cannot_run(command, tmp_path, weights, photos):
+    pytest.importorskip("onnxruntime")
+    code, _, err = command("restore", photos, tmp_path / "out", "--weights", weights, "--runtime", "onnx")
+    assert code == 2
+    assert "this runtime takes a file that `maskdcpt export` made of such weights" in err
+    code, _, err = command("restore", photos, tmp_path / "out", "--weights", "x.onnx", "--device", "cuda:7")
+    assert code == 2
