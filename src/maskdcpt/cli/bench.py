@@ -1,4 +1,4 @@
-"""``maskdcpt bench``: what networks, degradations, training and data sets cost on this machine."""
+"""``maskdcpt bench``: what networks, degradations, training, data sets and restoring cost on this machine."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from maskdcpt.benchmarks import (
     FULL,
     FULL_DATA,
     FULL_DEGRADATIONS,
+    FULL_RESTORE,
     FULL_TRAINING,
     QUICK,
     QUICK_DATA,
     QUICK_DEGRADATIONS,
+    QUICK_RESTORE,
     QUICK_TRAINING,
     bench_backbones,
     bench_data,
     bench_degradations,
+    bench_restore,
     bench_training,
 )
 from maskdcpt.cli.arguments import parse
@@ -39,18 +42,18 @@ from maskdcpt.training import PretrainConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Measures what networks, degradations, training or data sets cost on this machine; prints tables in Markdown."""
+    """Measures what networks, degradations, training, data sets or restoring cost here; prints tables in Markdown."""
 
     subject: tyro.conf.Positional[
-        Annotated[Literal["backbones", "degradations", "training", "data"], tyro.conf.arg(metavar="SUBJECT")]
+        Annotated[Literal["backbones", "degradations", "training", "data", "restore"], tyro.conf.arg(metavar="SUBJECT")]
     ]
-    """What is measured: backbones, degradations, training or data."""
+    """What is measured: backbones, degradations, training, data or restore."""
     names: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = ()
     """Networks, or types of degradation; all without it."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
     """Less of it. Networks: smaller images and no large one, within five minutes on two cores. Degradations: fewer
     rounds and no race of data workers. Training: one short run of each kind, within two minutes. Data: fewer pairs,
-    within two minutes instead of eight."""
+    within two minutes instead of eight. Restore: a small photo, fewer files, and no large photo."""
     compiled: tyro.conf.FlagCreatePairsOff[bool] = False
     """Measures compiled networks as well; compiling takes a C++ compiler and minutes for each."""
     preset: Annotated[str | None, tyro.conf.arg(metavar="RECIPE")] = None
@@ -63,6 +66,7 @@ class Options:
 
 USED = {
     "backbones": ("names", "compiled", "device"),
+    "restore": ("compiled",),
     "degradations": ("names",),
     "training": ("preset", "device"),
     "data": ("photos",),
@@ -86,6 +90,12 @@ Pairs in the make-up of UIR-2.5M, all made by the engine from clean images, comp
 Decoding: from the bytes of both files in memory to tensors; reading adds everything from the number of a pair to these
 bytes. Clean images are not judged here, which a build does once for each."""
 
+RESTORE_NOTES = """\
+Ways take turns, and times are the shortest of each; ratios are within this run. Peak: memory that a process of its own
+takes for one photo beside the network and the photo. Part by part and fused are what tiles are restored by, with the
+most memory that leads to them. All compute in float32 but where they say otherwise, and are compared with the whole
+image in one piece: 60 dB are differences of a quarter of a step of 8 bits."""
+
 
 def run(argv: list[str]) -> int:
     """Runs the command; returns its exit code."""
@@ -97,6 +107,9 @@ def run(argv: list[str]) -> int:
     if options.subject == "data":
         lines = bench_data(QUICK_DATA if options.quick else FULL_DATA, options.photos)
         return _print(lines, torch.device("cpu"), DATA_NOTES)
+    if options.subject == "restore":
+        lines = bench_restore(QUICK_RESTORE if options.quick else FULL_RESTORE, options.compiled)
+        return _print(lines, torch.device("cpu"), RESTORE_NOTES)
     if options.subject == "training":
         config = _recipe(options)
         lines = bench_training(config, QUICK_TRAINING if options.quick else FULL_TRAINING)
