@@ -199,12 +199,13 @@ def remove_unfinished(folder: Path) -> None:
 
 
 @contextmanager
-def sole_owner(path: Path, doing: str) -> Iterator[None]:
+def sole_owner(path: Path, doing: str, folder: Path | None = None) -> Iterator[None]:
     """Holds a lock file that goes with the process, however that ends, and that child processes do not inherit.
 
     Args:
-        path: The file; it guards its folder.
+        path: The file.
         doing: What is being done to the folder, as in "another process is training in this folder".
+        folder: The folder that it guards; None for its own.
 
     Raises:
         UserError: If another process holds it.
@@ -213,7 +214,7 @@ def sole_owner(path: Path, doing: str) -> Iterator[None]:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"{path.parent}: another process is {doing} this folder") from None
+            raise UserError(f"{folder or path.parent}: another process is {doing} this folder") from None
         yield
 
 

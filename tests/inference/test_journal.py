@@ -86,7 +86,7 @@ with Journal(Path({str(folder)!r}), {{}}).owning():
 """
     with Journal(folder, {}).owning():
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "another process is restoring into this folder" in result.stderr
+    assert f"{folder}: another process is restoring into this folder" in result.stderr
     assert result.stdout == ""
 
 

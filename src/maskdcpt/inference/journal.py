@@ -38,7 +38,7 @@ class Journal:
             OSError: If the folder cannot be written.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with sole_owner(self._path.parent / "lock", "restoring into"):
+        with sole_owner(self._path.parent / "lock", "restoring into", self._folder):
             for folder in {self._folder, *((self._folder / target).parent for target in self._rows)}:
                 remove_unfinished(folder)
             write_rows(self._path, self._rows.values())  # without a line that an interruption has cut off
