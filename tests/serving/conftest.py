@@ -32,9 +32,10 @@ while True:
     if word == b"fail":
         say(failed="Traceback: a bug")
     if word == b"refuse":
-        say(refused="a reason")
+        say(refused="a reason", status=422)
     if word == b"work":
-        values = {"types": {"haze": 1.0}, "notes": [], "width": 1, "height": 1, "seconds": 0.0}
+        verdict = {"types": {"haze": 1.0}, "clean": None, "unfamiliar": None, "reason": "haze"}
+        values = {"verdict": verdict, "notes": [], "width": 1, "height": 1, "frames": 1, "seconds": 0.0}
         say(**values, suffix=".png", media_type="image/png", pid=os.getpid(), blobs=(rest, b"before", b"after"))
 """
 

@@ -31,8 +31,10 @@ class Photo:
     """What the page shows of it as it was."""
     after: Path
     """What the page shows of it restored."""
-    types: dict[str, float] | None
-    """Type of damage to its probability, best first; None where the weights do not know."""
+    verdict: dict[str, Any] | None
+    """The fields of ``Verdict``; None where the weights have no classifier."""
+    frames: int
+    """More than one in animations and files of many pages; the first is shown."""
     notes: tuple[str, ...]
     """What was dropped or approximated."""
     seconds: float
@@ -99,7 +101,16 @@ class Darkroom:
         for path, data in zip((file, before, after), result.blobs, strict=True):
             path.write_bytes(data)
         values: dict[str, Any] = result.values
-        return Photo(source.name, file, before, after, values["types"], tuple(values["notes"]), values["seconds"])
+        return Photo(
+            source.name,
+            file,
+            before,
+            after,
+            values["verdict"],
+            values["frames"],
+            tuple(values["notes"]),
+            values["seconds"],
+        )
 
 
 def sweep(folder: Path, seconds: float) -> None:
