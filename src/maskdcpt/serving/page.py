@@ -158,7 +158,7 @@ def _opinion(photo: Photo) -> str:
 
 def _title(name: str) -> str:
     # Weights may name types that are not ours.
-    return CATALOGUE[name].title if name in CATALOGUE.names else name.replace("_", " ")
+    return CATALOGUE[name].title if name in CATALOGUE.names else name.replace("_", " ").capitalize()
 
 
 def _list(lines: Sequence[str]) -> str:
