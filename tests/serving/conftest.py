@@ -41,7 +41,9 @@ while True:
 
 SERVE = """
 import sys
+import maskdcpt.serving.body
 from maskdcpt.serving import Limits, serve
+maskdcpt.serving.body.DISCARD_SECONDS = 0.5
 limits = Limits(queue=2, seconds=2, upload_seconds=1, max_mib=0.5)
 serve(lambda folder: [sys.executable, sys.argv[1]], "127.0.0.1", 0, (), limits, lambda a: print(f"at {a}", flush=True))
 """

@@ -60,7 +60,7 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
                 with gr.Row():
                     one = gr.DownloadButton("Download", visible=False, variant="primary", elem_id="download")
                     every = gr.DownloadButton("Download all", visible=False, elem_id="download-all")
-                opinion = gr.Markdown(elem_id="opinion")
+                remarks = gr.Markdown(elem_id="remarks")
                 notes = gr.Markdown(elem_id="notes")
                 damage = gr.Label(
                     label="Damage found", num_top_classes=TYPES_SHOWN, visible=names_damage, elem_id="damage"
@@ -70,7 +70,7 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
             return {
                 slider: (str(photo.before), str(photo.after)),
                 damage: photo.verdict and {_title(name): share for name, share in photo.verdict["types"].items()},
-                opinion: _opinion(photo),
+                remarks: "\n\n".join(photo.remarks),
                 notes: _list(photo.notes),
                 one: gr.DownloadButton(value=str(photo.file), visible=True),
             }
@@ -87,7 +87,7 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
                 choice: gr.Dropdown(choices=[], value=None, visible=False),
                 slider: None,
                 damage: None,
-                opinion: "",
+                remarks: "",
                 notes: "",
                 one: gr.DownloadButton(visible=False),
                 every: gr.DownloadButton(visible=False),
@@ -122,7 +122,7 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
                 return {notes: gr.Markdown()}  # the list is being made anew
             return shown(kept[number])
 
-        everything = [photos, again, status, choice, slider, damage, opinion, notes, one, every]
+        everything = [photos, again, status, choice, slider, damage, remarks, notes, one, every]
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         gr.on(
             [files.upload, files.clear, again.click],
@@ -133,27 +133,13 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
             trigger_mode="always_last",
             **private,
         )
-        choice.input(choose, [photos, choice], [slider, damage, opinion, notes, one], concurrency_limit=None, **private)
+        choice.input(choose, [photos, choice], [slider, damage, remarks, notes, one], concurrency_limit=None, **private)
     page.queue(max_size=limits.places, api_open=False)
     return page
 
 
 def _choices(photos: Sequence[Photo]) -> list[tuple[str, int]]:
     return [(f"{number}. {photo.name}", number - 1) for number, photo in enumerate(photos, 1)]
-
-
-def _opinion(photo: Photo) -> str:
-    lines = []
-    if photo.frames > 1:
-        lines.append(f"The first of {photo.frames} frames is shown; all are restored.")
-    if photo.verdict is not None:
-        if photo.verdict["unfamiliar"]:
-            lines.append("This photo is unlike what the network was trained on: take a close look at the result.")
-        elif photo.verdict["clean"]:
-            lines.append("This photo looks clean: there may be nothing to restore.")
-        elif photo.verdict["clean"] is None:
-            lines.append("Whether this photo is damaged at all, the network cannot tell.")
-    return "\n\n".join(lines)
 
 
 def _title(name: str) -> str:

@@ -40,6 +40,21 @@ class Photo:
     seconds: float
     """Time of the work."""
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a visitor should know before looking at it, a sentence each."""
+        lines = []
+        if self.frames > 1:
+            lines.append(f"The first of {self.frames} frames is shown; all are restored.")
+        if self.verdict is not None:
+            if self.verdict["unfamiliar"]:
+                lines.append("This photo is unlike what the network was trained on: take a close look at the result.")
+            elif self.verdict["clean"]:
+                lines.append("This photo looks clean: there may be nothing to restore.")
+            elif self.verdict["clean"] is None:
+                lines.append("Whether this photo is damaged at all, the network cannot tell.")
+        return tuple(lines)
+
 
 class Darkroom:
     """Restores photos that the page has received.
