@@ -32,15 +32,18 @@ while True:
     if word == b"fail":
         say(failed="Traceback: a bug")
     if word == b"refuse":
-        say(refused="a reason")
+        say(refused="a reason", status=422)
     if word == b"work":
-        values = {"types": {"haze": 1.0}, "notes": [], "width": 1, "height": 1, "seconds": 0.0}
+        verdict = {"types": {"haze": 1.0}, "clean": None, "unfamiliar": None, "reason": "haze"}
+        values = {"verdict": verdict, "notes": [], "width": 1, "height": 1, "frames": 1, "seconds": 0.0}
         say(**values, suffix=".png", media_type="image/png", pid=os.getpid(), blobs=(rest, b"before", b"after"))
 """
 
 SERVE = """
 import sys
+import maskdcpt.serving.body
 from maskdcpt.serving import Limits, serve
+maskdcpt.serving.body.DISCARD_SECONDS = 0.5
 limits = Limits(queue=2, seconds=2, upload_seconds=1, max_mib=0.5)
 serve(lambda folder: [sys.executable, sys.argv[1]], "127.0.0.1", 0, (), limits, lambda a: print(f"at {a}", flush=True))
 """

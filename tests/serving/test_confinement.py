@@ -73,14 +73,19 @@ def test_a_server_stays_in_its_folder(tmp_path, weights):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--weights", "nowhere"], "nowhere"),
         (["--port", "70000"], "port is 70000"),
         (["--host", "203.0.113.1"], "cannot listen at 203.0.113.1"),
         (["--workers", "0"], "workers is 0"),
+        (["--tile", "8"], "tile is 8"),
+        (["--memory", "inf"], "memory is inf"),
+        (["--precision", "half"], "precision"),
+        (["--weights", "nowhere", "--runtime", "onnx"], "nowhere: no such file; `maskdcpt export` makes one"),
         ([], "no weights come with this version"),
     ],
 )
 def test_what_cannot_be_served_is_one_line(capsys, words, message):
+    if "onnx" in words:
+        pytest.importorskip("onnx", reason="needs the extra 'export', which `make test` installs")
     end, error = serve(capsys, "--port", "0", *words)
     assert end == 2
     assert error.count("\n") == 1, error

@@ -138,12 +138,12 @@ def test_what_waits_is_dropped_without_reaching_a_worker(stand_in):
 def test_waiting_ends_too(stand_in):
     async def scenario(desk):
         working = asyncio.create_task(refusal(desk, "sleep 60"))
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.1)
         waited = await refusal(desk, "work")
         assert (waited.status, waited.retry_after is not None) == (503, True)
         assert (await working).status == 504
 
-    at_desk(stand_in, scenario, seconds=0.5)
+    at_desk(stand_in, scenario, seconds=1)
 
 
 def test_weights_that_cannot_be_used_are_named():

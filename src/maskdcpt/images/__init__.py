@@ -4,10 +4,10 @@ from maskdcpt.images.batch import BatchReport, pair_files, refuse_existing, refu
 from maskdcpt.images.discover import list_images
 from maskdcpt.images.document import Document, Frame, decode_document
 from maskdcpt.images.encode import Encoded
-from maskdcpt.images.formats import FORMATS, format_of
+from maskdcpt.images.formats import FORMATS, format_named, format_of
 from maskdcpt.images.forms import LUMA, ImageT, from_tensor, to_pil, to_tensor
 from maskdcpt.images.io import decode_image, read_document, read_image, write_document, write_image
-from maskdcpt.images.limits import pixel_limit
+from maskdcpt.images.limits import TooManyPixels, pixel_limit
 from maskdcpt.images.naming import SAME_NAMES, Naming, find_images
 from maskdcpt.images.picture import Picture
 
@@ -22,9 +22,11 @@ __all__ = [
     "ImageT",
     "Naming",
     "Picture",
+    "TooManyPixels",
     "decode_document",
     "decode_image",
     "find_images",
+    "format_named",
     "format_of",
     "from_tensor",
     "list_images",

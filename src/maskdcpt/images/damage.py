@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from PIL import Image, UnidentifiedImageError
 
 from maskdcpt.errors import UserError
-from maskdcpt.images.limits import pixel_limit, too_many_pixels
+from maskdcpt.images.limits import TooManyPixels, pixel_limit, too_many_pixels
 
 READABLE = "a JPEG, PNG, WebP, TIFF, GIF, AVIF, HEIC, BMP or Netpbm file"
 
@@ -33,18 +33,25 @@ DAMAGE = (
 
 
 @contextmanager
-def refusing(name: object) -> Iterator[None]:
+def refusing(name: object, limit: int | None = None) -> Iterator[None]:
     """Turns whatever decoding raises into one line that begins with the name of the file.
 
+    Args:
+        name: Of the file.
+        limit: Pixels that it may have; None for what the environment says.
+
     Raises:
-        UserError: If the block fails as decoders do.
+        TooManyPixels: If it has more.
+        UserError: If the block fails in another way as decoders do.
     """
     try:
         yield
+    except TooManyPixels as error:
+        raise TooManyPixels(f"{name}: {error}") from None
     except UserError as error:
         raise UserError(f"{name}: {error}") from None
     except Image.DecompressionBombError:
-        raise UserError(f"{name}: {too_many_pixels('as Pillow counts', pixel_limit())}") from None
+        raise TooManyPixels(f"{name}: {too_many_pixels('as Pillow counts', pixel_limit(limit))}") from None
     except UnidentifiedImageError:
         raise UserError(f"{name}: not an image that can be read; expected {READABLE}, and a whole one") from None
     except DAMAGE as error:

@@ -203,11 +203,11 @@ def decode_document(data: bytes, name: object, limit: int | None = None) -> Docu
         limit: Pixels that all frames may have together; None for what ``MASKDCPT_MAX_PIXELS`` says, or the default.
 
     Raises:
-        UserError: If it is not an image, damaged, cut short, of a kind that is not supported, or of more pixels than
-            the limit.
+        TooManyPixels: If it has more pixels than the limit.
+        UserError: If it is not an image, damaged, cut short, or of a kind that is not supported.
     """
     allowed = pixel_limit(limit)
-    with refusing(name):
+    with refusing(name, allowed):
         source = open_source(data, allowed)
     return Document(name, source)
 

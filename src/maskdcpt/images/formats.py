@@ -18,6 +18,8 @@ class Format:
     """What people call it."""
     suffixes: tuple[str, ...]
     """What names of its files end in; the first is the usual one."""
+    media_type: str
+    """What it is called on the Web."""
     depths: tuple[int, ...] = (8,)
     """Bits of a sample; 32 is floating point."""
     grey: bool = True
@@ -35,18 +37,18 @@ class Format:
 _PHOTO = frozenset({"exif", "xmp", "icc"})
 
 ALL = (
-    Format("PNG", "PNG", (".png", ".apng"), (8, 16), frames=True, metadata=_PHOTO | {"dpi", "texts"}),
-    Format("JPEG", "JPEG", (".jpg", ".jpeg"), alpha=False, metadata=_PHOTO | {"dpi", "comment"}),
-    Format("TIFF", "TIFF", (".tif", ".tiff"), (8, 16, 32), frames=True, metadata=_PHOTO | {"dpi"}),
-    Format("WEBP", "WebP", (".webp",), grey=False, frames=True, metadata=_PHOTO),
-    Format("AVIF", "AVIF", (".avif",), grey=False, frames=True, metadata=_PHOTO),
-    Format("HEIF", "HEIC", (".heic", ".heif"), metadata=_PHOTO),
-    Format("GIF", "GIF", (".gif",), frames=True, metadata=frozenset({"comment"})),
-    Format("BMP", "BMP", (".bmp",), alpha=False, metadata=frozenset({"dpi"})),
-    Format("PPM", "PPM", (".ppm", ".pnm"), (8, 16), grey=False, alpha=False),
-    Format("PGM", "PGM", (".pgm",), (8, 16), rgb=False, alpha=False),
-    Format("PAM", "PAM", (".pam",), (8, 16)),
-    Format("PFM", "PFM", (".pfm",), (32,), alpha=False),
+    Format("PNG", "PNG", (".png", ".apng"), "image/png", (8, 16), frames=True, metadata=_PHOTO | {"dpi", "texts"}),
+    Format("JPEG", "JPEG", (".jpg", ".jpeg"), "image/jpeg", alpha=False, metadata=_PHOTO | {"dpi", "comment"}),
+    Format("TIFF", "TIFF", (".tif", ".tiff"), "image/tiff", (8, 16, 32), frames=True, metadata=_PHOTO | {"dpi"}),
+    Format("WEBP", "WebP", (".webp",), "image/webp", grey=False, frames=True, metadata=_PHOTO),
+    Format("AVIF", "AVIF", (".avif",), "image/avif", grey=False, frames=True, metadata=_PHOTO),
+    Format("HEIF", "HEIC", (".heic", ".heif"), "image/heic", metadata=_PHOTO),
+    Format("GIF", "GIF", (".gif",), "image/gif", frames=True, metadata=frozenset({"comment"})),
+    Format("BMP", "BMP", (".bmp",), "image/bmp", alpha=False, metadata=frozenset({"dpi"})),
+    Format("PPM", "PPM", (".ppm", ".pnm"), "image/x-portable-pixmap", (8, 16), grey=False, alpha=False),
+    Format("PGM", "PGM", (".pgm",), "image/x-portable-graymap", (8, 16), rgb=False, alpha=False),
+    Format("PAM", "PAM", (".pam",), "image/x-portable-arbitrarymap", (8, 16)),
+    Format("PFM", "PFM", (".pfm",), "image/x-portable-floatmap", (32,), alpha=False),
 )
 """All formats that are read and written."""
 

@@ -15,6 +15,10 @@ DEFAULT_LIMIT = 178_956_970
 """Pixels of all frames of a file together: where Pillow draws its line for one."""
 
 
+class TooManyPixels(UserError):  # noqa: N818  it is what the file has
+    """A file has more pixels than the limit."""
+
+
 def pixel_limit(limit: int | None = None) -> int:
     """The number of pixels that a file may have in all frames together.
 
@@ -44,15 +48,15 @@ def require_pixels(width: int, height: int, frames: int, limit: int) -> None:
         limit: Pixels that all may have together.
 
     Raises:
-        UserError: If there are more.
+        TooManyPixels: If there are more.
     """
     if width * height * frames > limit:
         size = f"{width} x {height}" + (f" x {frames} frames" if frames > 1 else "")
         raise too_many_pixels(size, limit)
 
 
-def too_many_pixels(size: str, limit: int) -> UserError:
+def too_many_pixels(size: str, limit: int) -> TooManyPixels:
     """The refusal of a file that has more pixels than the limit."""
-    return UserError(
+    return TooManyPixels(
         f"too many pixels to be decoded safely ({size}); {limit:,} are the limit, which {VARIABLE}=NUMBER raises"
     )

@@ -16,7 +16,7 @@ from maskdcpt.serving.frames import Message
 from maskdcpt.serving.limits import Limits
 from maskdcpt.serving.refusal import Refusal
 from maskdcpt.serving.telemetry import MEDIA_TYPE, Telemetry
-from maskdcpt.serving.work import Format, Task
+from maskdcpt.serving.work import Depth, Format, Task
 
 CLIENT_GONE = 499
 """Status in the metrics of requests whose client did not wait; nobody receives it."""
@@ -36,13 +36,24 @@ class Error(BaseModel):
     error: str = Field(description="What is wrong and what would be right, in one line.")
 
 
-class Damage(BaseModel):
-    """What has damaged an image."""
+class Verdict(BaseModel):
+    """What the weights say about an image, in its first frame."""
 
     types: dict[str, float] = Field(description="Type of damage to its probability, best first.")
+    clean: bool | None = Field(description="Whether it looks clean; `null` where the weights cannot tell.")
+    unfamiliar: bool | None = Field(
+        description="Whether it is unlike what the weights were trained on; `null` where they cannot tell."
+    )
+    reason: str = Field(description="All of this in one line for people.")
+
+
+class Damage(Verdict):
+    """What has damaged an image."""
+
     notes: list[str] = Field(description="What reading the image has dropped or approximated.")
     width: int = Field(description="In pixels, upright.")
     height: int = Field(description="In pixels, upright.")
+    frames: int = Field(description="More than one in animations and files of many pages.")
     seconds: float = Field(description="Time of the work.")
 
 
@@ -60,7 +71,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         400: "The request is malformed.",
         403: "The request comes from a page of another site.",
         408: "The image was sent too slowly.",
-        413: "The file is too large.",
+        413: "The file is too large, or has too many pixels.",
         415: "A form was sent, and not the file itself.",
         422: "The image cannot be read or worked on, or a parameter is wrong.",
         500: "Something in the server failed.",
@@ -88,23 +99,39 @@ def make_router(desk: Desk, limits: Limits, telemetry: Telemetry) -> APIRouter:
         format: Annotated[  # noqa: A002  what clients call it
             Format | None, Query(description="Format of the result; without it that of the image.")
         ] = None,
+        quality: Annotated[
+            int | None, Query(ge=1, le=100, description="Of formats with loss; without it that of the image, or high.")
+        ] = None,
+        depth: Annotated[
+            Depth | None, Query(description="Bits of a sample, 32 for floating point; without it those of the image.")
+        ] = None,
+        metadata: Annotated[bool, Query(description="Whether to keep EXIF, XMP and resolution.")] = True,
     ) -> Response:
-        """Restores an image; the result has its size, and its format unless another is asked for.
+        """Restores an image, all frames of it; the result has its size, and its format unless another is asked for.
 
-        Headers tell more, as JSON: `X-Types` what has damaged the image (type to probability, best first; `null` where
-        the weights do not know), `X-Notes` what was dropped or approximated.
+        Headers tell more, as JSON: `X-Verdict` what `/v1/classify` says of damage (`types`, `clean`, `unfamiliar` and
+        `reason`; `null` where the weights have no classifier), `X-Notes` what was dropped, approximated, or done in
+        another way than usual.
         """
-        result = await handle(request, Task(format=format and format.value, strength=strength))
+        task = Task(
+            strength=strength,
+            format=format and format.value,
+            quality=quality,
+            depth=depth and depth.value,
+            metadata=metadata,
+        )
+        result = await handle(request, task)
         headers = {
-            "X-Types": json.dumps(result.values["types"]),
+            "X-Verdict": json.dumps(result.values["verdict"]),
             "X-Notes": json.dumps(result.values["notes"]),
             "Content-Disposition": f'attachment; filename="restored{result.values["suffix"]}"',
         }
         return Response(result.blobs[0], media_type=result.values["media_type"], headers=headers)
 
     async def classify(request: Request) -> Damage:
-        """Names what has damaged an image."""
-        return Damage(**(await handle(request, Task(restore=False))).values)
+        """Names what has damaged an image, and says whether it looks clean or unfamiliar."""
+        values = (await handle(request, Task(restore=False))).values
+        return Damage(**values["verdict"], **{name: value for name, value in values.items() if name != "verdict"})
 
     async def health() -> JSONResponse:
         """Says whether the server can work: 200 if it can, else 503."""

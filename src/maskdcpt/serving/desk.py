@@ -117,7 +117,7 @@ class Desk:
             )
         self._idle.put_nowait(worker)
         if "refused" in answer.values:
-            raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, answer.values["refused"])
+            raise Refusal(HTTPStatus(answer.values["status"]), answer.values["refused"])
         seconds = time.monotonic() - begun
         self._mean_seconds += 0.2 * (seconds - self._mean_seconds)
         self._telemetry.seconds.observe(seconds)

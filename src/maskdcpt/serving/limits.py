@@ -17,7 +17,7 @@ class Limits:
     max_mib: float = 64
     """Largest image file that is taken, in MiB."""
     max_megapixels: float = 50
-    """Largest image that is taken, in millions of pixels; memory and time grow with it."""
+    """Largest image that is taken, in millions of pixels, all frames together; memory and time grow with it."""
     max_files: int = 50
     """Most photos that the page takes at once."""
     max_stored_mib: float = 2048
@@ -51,7 +51,7 @@ class Limits:
 
     @property
     def pixels(self) -> int:
-        """Largest image, in pixels."""
+        """Largest image, in pixels, all frames together."""
         return int(self.max_megapixels * 1e6)
 
     @property

@@ -60,6 +60,7 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
                 with gr.Row():
                     one = gr.DownloadButton("Download", visible=False, variant="primary", elem_id="download")
                     every = gr.DownloadButton("Download all", visible=False, elem_id="download-all")
+                remarks = gr.Markdown(elem_id="remarks")
                 notes = gr.Markdown(elem_id="notes")
                 damage = gr.Label(
                     label="Damage found", num_top_classes=TYPES_SHOWN, visible=names_damage, elem_id="damage"
@@ -68,7 +69,8 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
         def shown(photo: Photo) -> dict[Any, Any]:
             return {
                 slider: (str(photo.before), str(photo.after)),
-                damage: photo.types and {_title(name): share for name, share in photo.types.items()},
+                damage: photo.verdict and {_title(name): share for name, share in photo.verdict["types"].items()},
+                remarks: "\n\n".join(photo.remarks),
                 notes: _list(photo.notes),
                 one: gr.DownloadButton(value=str(photo.file), visible=True),
             }
@@ -85,6 +87,7 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
                 choice: gr.Dropdown(choices=[], value=None, visible=False),
                 slider: None,
                 damage: None,
+                remarks: "",
                 notes: "",
                 one: gr.DownloadButton(visible=False),
                 every: gr.DownloadButton(visible=False),
@@ -119,7 +122,7 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
                 return {notes: gr.Markdown()}  # the list is being made anew
             return shown(kept[number])
 
-        everything = [photos, again, status, choice, slider, damage, notes, one, every]
+        everything = [photos, again, status, choice, slider, damage, remarks, notes, one, every]
         private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         gr.on(
             [files.upload, files.clear, again.click],
@@ -130,7 +133,7 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
             trigger_mode="always_last",
             **private,
         )
-        choice.input(choose, [photos, choice], [slider, damage, notes, one], concurrency_limit=None, **private)
+        choice.input(choose, [photos, choice], [slider, damage, remarks, notes, one], concurrency_limit=None, **private)
     page.queue(max_size=limits.places, api_open=False)
     return page
 
@@ -141,7 +144,7 @@ def _choices(photos: Sequence[Photo]) -> list[tuple[str, int]]:
 
 def _title(name: str) -> str:
     # Weights may name types that are not ours.
-    return CATALOGUE[name].title if name in CATALOGUE.names else name.replace("_", " ")
+    return CATALOGUE[name].title if name in CATALOGUE.names else name.replace("_", " ").capitalize()
 
 
 def _list(lines: Sequence[str]) -> str:

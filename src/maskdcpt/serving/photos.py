@@ -31,12 +31,29 @@ class Photo:
     """What the page shows of it as it was."""
     after: Path
     """What the page shows of it restored."""
-    types: dict[str, float] | None
-    """Type of damage to its probability, best first; None where the weights do not know."""
+    verdict: dict[str, Any] | None
+    """The fields of ``Verdict``; None where the weights have no classifier."""
+    frames: int
+    """More than one in animations and files of many pages; the first is shown."""
     notes: tuple[str, ...]
     """What was dropped or approximated."""
     seconds: float
     """Time of the work."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a visitor should know before looking at it, a sentence each."""
+        lines = []
+        if self.frames > 1:
+            lines.append(f"The first of {self.frames} frames is shown; all are restored.")
+        if self.verdict is not None:
+            if self.verdict["unfamiliar"]:
+                lines.append("This photo is unlike what the network was trained on: take a close look at the result.")
+            elif self.verdict["clean"]:
+                lines.append("This photo looks clean: there may be nothing to restore.")
+            elif self.verdict["clean"] is None:
+                lines.append("Whether this photo is damaged at all, the network cannot tell.")
+        return tuple(lines)
 
 
 class Darkroom:
@@ -99,7 +116,16 @@ class Darkroom:
         for path, data in zip((file, before, after), result.blobs, strict=True):
             path.write_bytes(data)
         values: dict[str, Any] = result.values
-        return Photo(source.name, file, before, after, values["types"], tuple(values["notes"]), values["seconds"])
+        return Photo(
+            source.name,
+            file,
+            before,
+            after,
+            values["verdict"],
+            values["frames"],
+            tuple(values["notes"]),
+            values["seconds"],
+        )
 
 
 def sweep(folder: Path, seconds: float) -> None:

@@ -139,6 +139,7 @@ def _temporary_folder() -> Iterator[Path]:
         folder = Path(name).resolve()
         before = tempfile.tempdir
         os.environ["GRADIO_TEMP_DIR"] = tempfile.tempdir = str(folder)
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "torch")  # which torch makes whether it needs it or not
         try:
             yield folder
         finally:

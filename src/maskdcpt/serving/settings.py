@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,13 +13,17 @@ class WorkerSettings:
     """What a worker is started with."""
 
     weights: str
-    """As for ``Restorer.from_pretrained``."""
+    """As for ``load_restorer``."""
     device: str
-    """As for ``Restorer``."""
+    """As for ``load_restorer``."""
+    runtime: str
+    """As for ``load_restorer``."""
+    options: dict[str, Any]
+    """The plain values of ``RestoreOptions``."""
     pixels: int
-    """Largest image that is decoded, in pixels."""
+    """Most that an image may have, frames together."""
     share: int
-    """Workers that share the processor's cores."""
+    """Workers that share the processor's cores and the memory."""
     folder: str
     """Where temporary files go."""
 

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import io
-import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from enum import StrEnum
-from pathlib import Path
+from enum import IntEnum, StrEnum
 from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from maskdcpt.images import FORMATS, Picture, decode_image, to_pil, write_image
-from maskdcpt.inference import Restorer
+from maskdcpt.images import FORMATS, Document, Frame, decode_document, format_named, to_pil
+from maskdcpt.inference import Verdict
+from maskdcpt.inference.restorer import BaseRestorer
 from maskdcpt.serving.frames import Message
 
-SUFFIXES = {name.lower(): suffix for suffix, name in FORMATS.items()}
-"""Name of a format to the suffix of its files."""
-
-Format = StrEnum("Format", {name.upper(): name for name in sorted(SUFFIXES)})  # type: ignore[misc]
+Format = StrEnum("Format", {name: name.lower() for name in sorted(set(FORMATS.values()))})  # type: ignore[misc]
 """A format that restored images can have."""
+Depth = IntEnum("Depth", {f"BITS_{bits}": bits for bits in (8, 16, 32)})  # type: ignore[misc]
+"""Bits of a sample that they can have; 32 is floating point."""
 
 PREVIEW_SIDE = 1600
 """Longest side of what the page shows, in pixels; files for download have their full size."""
@@ -38,10 +37,16 @@ class Task:
     """Whether to restore it, and not only to name its damage."""
     name: str = "image"
     """What messages call it; never a path."""
-    format: str | None = None
-    """Format of the restored file; None for that of the image."""
     strength: float = 1.0
     """Share of the restored image, in [0, 1]; the rest is the image as it was."""
+    format: str | None = None
+    """Format of the restored file; None for that of the image."""
+    quality: int | None = None
+    """Of formats with loss, 1 to 100; None for that of the image, or little loss."""
+    depth: int | None = None
+    """Bits of a sample; None for those of the image."""
+    metadata: bool = True
+    """Whether the restored file keeps what the image says beside its colours."""
     previews: bool = False
     """Whether to make pictures of before and after for a page, too."""
 
@@ -50,66 +55,82 @@ class Task:
         return Message(asdict(self), (data,))
 
 
-def limit_pixels(count: int) -> None:
-    """Refuses, from here on and in the whole process, to decode images of more pixels."""
-    Image.MAX_IMAGE_PIXELS = max(count // 2, 1)  # above it Pillow warns, and above twice as much it refuses
-
-
-def work(restorer: Restorer, request: Message) -> Message:
+def work(restorer: BaseRestorer, request: Message, limit: int) -> Message:
     """Does what a task says.
 
     Args:
         restorer: The network.
         request: A task with its image file.
+        limit: Pixels that all frames of the image may have together.
 
     Returns:
-        ``types`` (type of damage to probability, best first; None where the weights have no classifier), ``notes``
-        (what was dropped or approximated), ``width``, ``height`` and ``seconds``. Of restored images ``format``,
-        ``suffix`` and ``media_type`` as well, and as blobs the file and, where asked for, pictures of before and after.
+        ``verdict`` (the fields of ``Verdict``, of the first frame; None where the weights have no classifier),
+        ``notes`` (what was dropped, approximated, or done in another way than usual), ``width``, ``height``,
+        ``frames`` and ``seconds``. Of restored images ``suffix`` and ``media_type`` as well, and as blobs the file and,
+        where asked for, pictures of before and after.
 
     Raises:
-        UserError: If the image cannot be read, restored or written.
+        TooManyPixels: If the image has more than the limit.
+        UserError: If it cannot be read, restored or written.
     """
     task = Task(**request.values)
     begun = time.monotonic()
-    picture = decode_image(request.blobs[0], task.name)
-    values: dict[str, Any] = {
-        "types": None,
-        "notes": list(picture.notes),
-        "width": picture.pixels.shape[-1],
-        "height": picture.pixels.shape[-2],
-    }
+    document = decode_document(request.blobs[0], task.name, limit)
+    first = document.frames[0]
+    verdict = restorer.examine(first.pixels) if restorer.classes or not task.restore else None
+    values: dict[str, Any] = {"verdict": verdict and _plain(verdict), "frames": len(document.frames)}
+    values["width"], values["height"] = document.size
     blobs: list[bytes] = []
+    notes: list[str] = []
     if task.restore:
-        restored, values["types"] = _restore(restorer, picture.pixels, task.strength)
-        name = task.format or picture.format.lower()
-        values |= {"format": name, "suffix": SUFFIXES.get(name, ""), "media_type": Image.MIME[name.upper()]}
-        blobs.append(_encode(restored, values["suffix"], picture))
+        restored = _Restored(restorer, document, task.strength)
+        made = document.encode(restored, task.format, quality=task.quality, depth=task.depth, metadata=task.metadata)
+        values |= {"suffix": made.suffix, "media_type": format_named(made.suffix).media_type}
+        blobs.append(made.data)
         if task.previews:
-            blobs += [_preview(picture.pixels), _preview(restored)]
-    else:
-        values["types"] = restorer.classify(picture.pixels)
+            assert restored.first is not None
+            blobs += [_preview(pixels, first.alpha) for pixels in (first.pixels, restored.first)]
+        notes = [*restored.notes, *made.notes]
+    values["notes"] = list(dict.fromkeys([*document.notes, *notes]))
     values["seconds"] = time.monotonic() - begun
     return Message(values, tuple(blobs))
 
 
-def _restore(restorer: Restorer, pixels: Tensor, strength: float) -> tuple[Tensor, dict[str, float] | None]:
-    if restorer.classifier is None:
-        restored, types = restorer.restore(pixels), None
-    else:
-        restored, types = restorer.restore_and_classify(pixels)
-    return torch.lerp(pixels, restored, strength), types
+class _Restored:
+    """The restored frames of an image, one at a time."""
+
+    def __init__(self, restorer: BaseRestorer, document: Document, strength: float) -> None:
+        self._restorer, self._document, self._strength = restorer, document, strength
+        self.notes: list[str] = []
+        self.first: Tensor | None = None
+
+    def __iter__(self) -> Iterator[Tensor]:
+        for number, frame in enumerate(self._document.frames):
+            pixels = self._restore(frame)
+            if number == 0:
+                self.first = pixels
+            yield pixels
+
+    def _restore(self, frame: Frame) -> Tensor:
+        if self._strength == 0:
+            return frame.pixels  # exactly
+        restored = self._restorer.restore_pixels(frame.pixels)
+        self.notes += restored.notes
+        return torch.lerp(frame.pixels, restored.pixels, self._strength)
 
 
-def _encode(pixels: Tensor, suffix: str, like: Picture) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"image{suffix}"
-        write_image(pixels, path, like=like)
-        return path.read_bytes()
+def _plain(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "types": dict(verdict.types),
+        "clean": verdict.clean,
+        "unfamiliar": verdict.unfamiliar,
+        "reason": verdict.reason,
+    }
 
 
-def _preview(pixels: Tensor) -> bytes:
-    image = to_pil(pixels)
+def _preview(pixels: Tensor, alpha: Tensor | None) -> bytes:
+    # On white, as a page would show it; one picture must not shine through the other.
+    image = to_pil(pixels if alpha is None else pixels * alpha + (1 - alpha))
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
     data = io.BytesIO()
     image.save(data, "WEBP", quality=PREVIEW_QUALITY)

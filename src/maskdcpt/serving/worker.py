@@ -12,15 +12,22 @@ import sys
 import tempfile
 import threading
 import traceback
+from dataclasses import replace
+from http import HTTPStatus
 from typing import BinaryIO
 
 import torch
 
+from maskdcpt.devices import find_device
 from maskdcpt.errors import UserError
-from maskdcpt.inference import Restorer
+from maskdcpt.images import TooManyPixels
+from maskdcpt.inference import RestoreOptions
+from maskdcpt.inference.loading import load_restorer
+from maskdcpt.inference.memory import SHARE, free_memory
+from maskdcpt.inference.restorer import BaseRestorer
 from maskdcpt.serving.frames import Message, read_message
 from maskdcpt.serving.settings import WorkerSettings
-from maskdcpt.serving.work import limit_pixels, work
+from maskdcpt.serving.work import work
 
 
 def main() -> None:
@@ -32,23 +39,34 @@ def main() -> None:
     tasks: queue.SimpleQueue[Message] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(sys.stdin.buffer, tasks), daemon=True).start()
     tempfile.tempdir = settings.folder
-    limit_pixels(settings.pixels)
     torch.set_num_threads(max(torch.get_num_threads() // settings.share, 1))
     try:
-        restorer = Restorer.from_pretrained(settings.weights, device=settings.device)
+        restorer = load_restorer(settings.weights, settings.device, _options(settings), settings.runtime)  # type: ignore[arg-type]
     except UserError as error:
         _send(answers, Message({"refused": str(error)}))
         return
-    _send(answers, Message({"classes": list(restorer.classifier.classes) if restorer.classifier else None}))
+    _send(answers, Message({"classes": list(restorer.classes) or None}))
     while True:
-        _send(answers, _answer(restorer, tasks.get()))
+        _send(answers, _answer(restorer, tasks.get(), settings.pixels))
 
 
-def _answer(restorer: Restorer, task: Message) -> Message:
+def _options(settings: WorkerSettings) -> RestoreOptions:
+    # Each worker would take most of what is free, without knowing of the others.
+    options = RestoreOptions(**settings.options)
+    if settings.share == 1 or options.memory:
+        return options
+    free = min(free_memory(torch.device("cpu")), free_memory(find_device(settings.device)))
+    return replace(options, memory=max(int(SHARE * free) // settings.share, 1))
+
+
+def _answer(restorer: BaseRestorer, task: Message, limit: int) -> Message:
     try:
-        return work(restorer, task)
+        return work(restorer, task, limit)
+    except TooManyPixels:
+        reason = f"{task.values['name']}: more than {limit:,} pixels, frames together, is not taken; scale it down"
+        return Message({"refused": reason, "status": HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
     except UserError as error:
-        return Message({"refused": str(error)})
+        return Message({"refused": str(error), "status": HTTPStatus.UNPROCESSABLE_ENTITY})
     except Exception:  # the server says so to the client, and replaces this process
         return Message({"failed": traceback.format_exc()})
 

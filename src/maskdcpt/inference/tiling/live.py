@@ -25,6 +25,12 @@ class LiveValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._now = 0
         self._users = Counter[int]()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return (
+            False  # nothing is compiled inside of it, and for skipping torch would load its compiler, which takes 2 s
+        )
+
     def __torch_dispatch__(
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
