@@ -137,7 +137,8 @@ def test_a_bad_single_file_is_exit_code_2_and_one_line(command, tmp_path, weight
         (["photos", "out", "--weights", "WEIGHTS", "--only", "haez"], "no damage called 'haez'; did you mean 'haze'"),
         (["photos", "out", "--weights", "WEIGHTS", "--strength", "2"], r"strength is 2; it lies in \[0, 1\]"),
         (["photos", "out", "--weights", "WEIGHTS", "--tile", "3"], "tile is 3, but must be 0"),
-        (["photos", "out", "--weights", "WEIGHTS", "--memory", "-1"], "memory is -1"),
+        (["photos", "out", "--weights", "WEIGHTS", "--memory", "-1"], "memory is -1; it lies in"),
+        (["photos", "out", "--weights", "WEIGHTS", "--memory", "inf"], "memory is inf; it lies in"),
         (["photos", "out", "--weights", "WEIGHTS", "--format", "xyz"], r"no image format ends in '\.xyz'"),
         (["photos", "out", "--weights", "WEIGHTS", "--quality", "0"], r"quality is 0; it lies in \[1, 100\]"),
         (

@@ -72,6 +72,7 @@ def test_an_onnx_file_is_sound_and_says_what_it_is(exported, family):
     assert description == made.description
     assert (description.family, description.types, description.version) == (family, types, __version__)
     assert (description.stride, description.reach) == (network.stride, outline(network).whole_reach)
+    assert description.values == pytest.approx(outline(network).fused(), rel=1e-2)
     again = build_backbone(from_dict(type(network.config), description.backbone, where="file"))
     assert again.config == network.config
 

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import tyro
 
 from maskdcpt.cli.arguments import parse
-from maskdcpt.errors import UserError
+from maskdcpt.errors import UserError, require
 from maskdcpt.images import Naming, read_document
 from maskdcpt.images.naming import MIRROR
 from maskdcpt.inference import (
@@ -89,6 +89,7 @@ def run(argv: list[str]) -> int:
     options = parse(Options, argv, prog="maskdcpt restore")
     sources, target = _paths(options.paths)
     batch = _batch_options(options)
+    require("memory", options.memory, 0, 1e6)
     network = RestoreOptions(
         tile=options.tile,
         memory=round(options.memory * 2**30),

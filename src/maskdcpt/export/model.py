@@ -98,6 +98,7 @@ def describe(backbone: Backbone, classifier: ClassificationDecoder | None, licen
         multi_label=classifier is not None and classifier.multi_label,
         stride=backbone.stride,
         reach=known.whole_reach,
+        values=round(known.fused(), 1),
         whole_image=known.sums,
         sha256=weights_sha256(backbone, classifier),
         licence=licence,

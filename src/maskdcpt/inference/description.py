@@ -30,6 +30,8 @@ class Description:
     """To multiples of how many pixels it pads an image inside."""
     reach: int
     """How far from a pixel the pixels lie at most that decide about it, but for averages over the image."""
+    values: float = 0.0
+    """Values a pixel that it holds at once in torch, about; 0 if that is not known."""
     whole_image: bool
     """Whether averages over the whole image decide as well, so that a tile comes out a little different alone."""
     sha256: str

@@ -15,6 +15,9 @@ from maskdcpt.inference.tiling import Outcome, Outline, Plan, outline, run_alone
 from maskdcpt.pretraining import ClassificationDecoder, classifier_features
 from maskdcpt.pretraining.weights import weights_sha256
 
+RUNTIMES_HOLD = 2
+"""Times the memory that torch takes for a network, as a bound for what other runtimes take."""
+
 
 class Answer(NamedTuple):
     """What a network makes of an image."""
@@ -127,7 +130,7 @@ class ExportedEngine:
         self._network = network
         self.device = network.device
         self.stride = self.align = network.stride
-        self.outline = Outline()
+        self.outline = Outline(values=RUNTIMES_HOLD * network.description.values)
         self.classes = network.types
 
     def whole(self, image: Tensor, classify: bool) -> Answer:

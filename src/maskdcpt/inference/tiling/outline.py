@@ -49,6 +49,8 @@ class Outline:
     """Strides of what is handed to lower levels, fine to coarse."""
     sums: bool = False
     """Whether it makes sums over the whole image."""
+    values: float = 0.0
+    """Values a pixel that it holds at once, of a network that tells no parts; 0 if that is not known."""
 
     @property
     def whole_reach(self) -> int:
@@ -72,7 +74,7 @@ class Outline:
         """Most values a pixel that the parts of levels finer than one need when they work one after the other."""
         return max(
             (self._between(moment, 1, high) + SLACK * moment.work for moment in self.moments if moment.level < high),
-            default=0.0,
+            default=self.values,
         )
 
     @staticmethod
