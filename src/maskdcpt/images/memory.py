@@ -96,7 +96,14 @@ def _hold_array(array: Array) -> Held[Array]:
     samples = array.reshape(*array.shape[:2], -1)
     raster = Raster(samples.astype(np.float32) if array.dtype.kind == "f" else samples)
     pixels, replace = _hold_raster(raster, None)
-    return Held(pixels, lambda restored: replace(restored).reshape(array.shape).astype(array.dtype))
+
+    def put_back(restored: Tensor) -> Array:
+        values: Array = replace(restored).reshape(array.shape).astype(array.dtype)
+        if raster.has_alpha:  # in the precision that it had
+            values[..., -1] = array[..., -1]
+        return values
+
+    return Held(pixels, put_back)
 
 
 def _hold_pillow(image: Image.Image) -> Held[Image.Image]:
