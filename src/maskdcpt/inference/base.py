@@ -69,6 +69,15 @@ class BaseRestorer:
 
         Raises:
             UserError: If it cannot be read, memory does not suffice, or the network's output is not finite.
+
+        Example:
+            >>> import numpy as np
+            >>> from maskdcpt import Restorer
+            >>> restorer = Restorer.from_pretrained("demo-out/finetune")
+            >>> restorer.restore("photo.jpg").save("restored.png")
+            >>> scan = np.full((40, 60, 2), 0.5, np.float32)  # grey, with opacity
+            >>> restorer.restore(scan).shape
+            (40, 60, 2)
         """
         restored, notes = self._restore(image)
         _tell(notes)
@@ -85,6 +94,19 @@ class BaseRestorer:
 
         Raises:
             UserError: As for ``restore``, with the number of the image, counted from 0; none is restored after it.
+
+        Example:
+            >>> import numpy as np
+            >>> from maskdcpt import Restorer
+            >>> restorer = Restorer.from_pretrained("demo-out/finetune")
+            >>> video = (np.full((40, 60, 3), level, np.uint8) for level in range(100))
+            >>> first = next(restorer.restore_all(video))
+            >>> first.dtype, first.shape
+            (dtype('uint8'), (40, 60, 3))
+            >>> list(restorer.restore_all([first, "photo.gif"]))
+            Traceback (most recent call last):
+            ...
+            maskdcpt.errors.UserError: image 1: photo.gif: no such file
         """
         for number, image in enumerate(images):
             with naming(f"image {number}"):
@@ -121,6 +143,12 @@ class BaseRestorer:
 
         Raises:
             UserError: If the weights have no classifier, and as for ``restore``.
+
+        Example:
+            >>> from maskdcpt import Restorer
+            >>> types = Restorer.from_pretrained("demo-out/finetune").classify("photo.jpg")
+            >>> list(types.values()) == sorted(types.values(), reverse=True)
+            True
         """
         self._require_classifier()
         held = _open(image)
@@ -159,6 +187,12 @@ class BaseRestorer:
 
         Raises:
             UserError: As for ``classify``.
+
+        Example:
+            >>> from maskdcpt import Restorer
+            >>> verdict = Restorer.from_pretrained("demo-out/finetune").examine("photo.jpg")
+            >>> verdict.clean is None  # which weights without a calibration cannot tell
+            True
         """
         held = _open(image)
         with _naming(image):
@@ -175,6 +209,12 @@ class BaseRestorer:
 
         Raises:
             UserError: As for ``classify``.
+
+        Example:
+            >>> import torch
+            >>> from maskdcpt import Restorer
+            >>> examined = Restorer.from_pretrained("demo-out/finetune").examine_pixels(torch.rand(3, 40, 60))
+            >>> restored = None if examined.verdict.clean else examined.restore().pixels
         """
         evidence, restored = self._look(pixels)
         return Examined(judge(evidence, self.calibration), pixels, self._workshop, restored)

@@ -35,6 +35,14 @@ class Restorer(BaseRestorer):
 
     Raises:
         UserError: If there is no such device.
+
+    Example:
+        >>> import torch
+        >>> from maskdcpt import Restorer, create_backbone
+        >>> network = create_backbone("nafnet", width=4, encoder_blocks=[1, 1], decoder_blocks=[1, 1])
+        >>> restorer = Restorer(network, device="cpu")
+        >>> restorer.restore(torch.rand(2, 3, 50, 70)).shape
+        torch.Size([2, 3, 50, 70])
     """
 
     def __init__(
