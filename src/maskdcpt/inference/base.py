@@ -83,7 +83,16 @@ class BaseRestorer:
         _tell(notes)
         return restored
 
-    def restore_all(self, images: Iterable[AnyImage]) -> Iterator[Array | Image.Image | Tensor]:
+    @overload
+    def restore_all(self, images: Iterable[str] | Iterable[Path]) -> Iterator[Image.Image]: ...
+
+    @overload
+    def restore_all(self, images: Iterable[ImageT]) -> Iterator[ImageT]: ...
+
+    @overload
+    def restore_all(self, images: Iterable[AnyImage]) -> Iterator[Array | Image.Image | Tensor]: ...
+
+    def restore_all(self, images: Iterable[Any]) -> Iterator[Any]:
         """Restores images one by one, each when it is asked for.
 
         Args:
