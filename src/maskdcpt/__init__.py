@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from maskdcpt import degradations, metrics
     from maskdcpt.backbones import create_backbone, load_backbone
-    from maskdcpt.errors import UserError
-    from maskdcpt.inference import Restorer
+    from maskdcpt.errors import RestoreWarning, UserError
+    from maskdcpt.inference import RestoreOptions, Restorer
     from maskdcpt.masking import VisibleMask
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "RestoreOptions",
+    "RestoreWarning",
     "Restorer",
     "UserError",
     "VisibleMask",
@@ -27,6 +29,8 @@ __all__ = [
 
 # Public names and where they live. They are imported on first use, so that `import maskdcpt` costs nothing.
 _HOMES = {
+    "RestoreOptions": "maskdcpt.inference",
+    "RestoreWarning": "maskdcpt.errors",
     "Restorer": "maskdcpt.inference",
     "UserError": "maskdcpt.errors",
     "VisibleMask": "maskdcpt.masking",

@@ -14,6 +14,13 @@ class UserError(ValueError):
     """
 
 
+class RestoreWarning(UserWarning):
+    """Something of an image was dropped or approximated, or done in another way than usual, so that it could be given.
+
+    The message is one line for people that begins with the name of the file, if there is one.
+    """
+
+
 class Preempted(Exception):  # noqa: N818  nothing is wrong: it is how a scheduler takes its machine back
     """The process was asked to stop, and has saved what it did; the same command goes on from there."""
 

@@ -11,6 +11,9 @@ from PIL import Image, ImageSequence
 
 from maskdcpt.errors import UserError
 from maskdcpt.images import decode_document, read_image
+from maskdcpt.images import document as document_module
+from maskdcpt.images.document import KEPT
+from maskdcpt.images.sources import PillowSource
 
 DURATIONS = [40, 200, 100]
 
@@ -119,6 +122,34 @@ def test_frames_are_decoded_when_asked_for(index):
     assert len(document.frames[1:]) == 2
     with pytest.raises(IndexError):
         document.frames[3]
+
+
+@pytest.mark.parametrize("name", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_frames_can_be_asked_for_in_any_order(name, monkeypatch):
+    monkeypatch.setattr(document_module, "KEPT", 1)
+    images = [pillow(frame) for frame in stills(12)]
+    data = saved(images[0], name, save_all=True, append_images=images[1:])
+    expected = [frame.pixels for frame in decode_document(data, "a").frames]
+    for order in ([0, 6, 1, 7], [11, 0, 1], [3, 2, 3], [5, 4, 11, 0]):
+        document = decode_document(data, "a")
+        assert all(torch.equal(document.frames[index].pixels, expected[index]) for index in order)
+
+
+def test_the_last_frames_are_not_decoded_again_and_no_others_are_kept(monkeypatch):
+    images = [pillow(frame) for frame in stills(3 * KEPT)]
+    document = decode_document(saved(images[0], "PNG", save_all=True, append_images=images[1:]), "a")
+    decoded, read = [], PillowSource.read
+    monkeypatch.setattr(PillowSource, "read", lambda self, index: decoded.append(index) or read(self, index))
+    for index in range(len(images)):
+        for back in range(min(KEPT, index + 1)):
+            assert torch.equal(document.frames[index - back].pixels * 255, images_as_tensor(images[index - back]))
+    assert decoded == list(range(1, len(images)))  # opening has decoded the first
+    document.frames[0]
+    assert decoded[-1] == 0
+
+
+def images_as_tensor(image):
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float()
 
 
 def test_one_frame_is_written_where_a_format_holds_one():

@@ -3,12 +3,14 @@
 import os
 import signal
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from maskdcpt.errors import Preempted, UserError
 from maskdcpt.images import Naming, read_image, write_image
+from maskdcpt.images.sources import PillowSource
 from maskdcpt.inference import BatchOptions, RestoreOptions, Restorer, plan_files, restore_files
 from maskdcpt.inference.verdict import Verdict
 
@@ -177,6 +179,17 @@ def test_every_frame_is_restored(tmp_path, restorer, photos):
             restored.seek(number)
             expected = restorer.restore(frame)
             assert restored.convert("RGB").tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("name", ["moving.gif", "moving.png", "moving.webp"])
+def test_each_frame_is_decoded_once(tmp_path, restorer, name, monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
+    first, *others = [Image.fromarray(frame) for frame in noise]
+    first.save(tmp_path / name, save_all=True, append_images=others, duration=50)
+    decoded, read = [], PillowSource.read
+    monkeypatch.setattr(PillowSource, "read", lambda self, index: decoded.append(index) or read(self, index))
+    restore_files(restorer, tmp_path / name, tmp_path / f"restored-{name}")
+    assert decoded == list(range(40))
 
 
 class TestImagesThatStay:

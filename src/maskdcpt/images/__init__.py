@@ -5,9 +5,10 @@ from maskdcpt.images.discover import list_images
 from maskdcpt.images.document import Document, Frame, decode_document
 from maskdcpt.images.encode import Encoded
 from maskdcpt.images.formats import FORMATS, format_named, format_of
-from maskdcpt.images.forms import LUMA, ImageT, from_tensor, to_pil, to_tensor
+from maskdcpt.images.forms import LUMA, Array, ImageT, from_tensor, to_pil, to_tensor
 from maskdcpt.images.io import decode_image, read_document, read_image, write_document, write_image
 from maskdcpt.images.limits import TooManyPixels, pixel_limit
+from maskdcpt.images.memory import Held, hold, hold_file
 from maskdcpt.images.naming import SAME_NAMES, Naming, find_images
 from maskdcpt.images.picture import Picture
 
@@ -15,10 +16,12 @@ __all__ = [
     "FORMATS",
     "LUMA",
     "SAME_NAMES",
+    "Array",
     "BatchReport",
     "Document",
     "Encoded",
     "Frame",
+    "Held",
     "ImageT",
     "Naming",
     "Picture",
@@ -29,6 +32,8 @@ __all__ = [
     "format_named",
     "format_of",
     "from_tensor",
+    "hold",
+    "hold_file",
     "list_images",
     "pair_files",
     "pixel_limit",

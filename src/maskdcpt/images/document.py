@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import overload
@@ -22,6 +23,9 @@ from maskdcpt.images.raster import Raster
 from maskdcpt.images.samples import to_samples
 from maskdcpt.images.sources import Source
 from maskdcpt.images.unseen import fill_unseen
+
+KEPT = 8
+"""Frames whose samples stay in memory: more than lie between reading and writing where both go on at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +62,18 @@ class Frame:
 
 
 class Frames(Sequence[Frame]):
-    """The frames of a file, decoded when they are asked for; the last one asked for is kept. Threads may share them."""
+    """The frames of a file, decoded when they are asked for. Threads may share them.
+
+    The samples of the last ``KEPT`` are kept, for those who restore and write some frames behind the one who reads: an
+    animation is decoded from its beginning whenever one goes back.
+    """
 
     def __init__(self, name: object, source: Source, space: ColourSpace | None) -> None:
         self._name = name
         self._source = source
         self._space = space
         self._lock = threading.Lock()
+        self._rasters: OrderedDict[int, Raster] = OrderedDict()
         self._last: tuple[int, Frame] | None = None
 
     def __len__(self) -> int:
@@ -88,8 +97,15 @@ class Frames(Sequence[Frame]):
         with self._lock:
             if self._last is None or self._last[0] != index:
                 with refusing(self._name if len(self) == 1 else f"{self._name}: frame {index + 1}"):
-                    self._last = index, _view(self._source.read(index), self._space, self._source.notes)
+                    self._last = index, view_raster(self._raster(index), self._space, self._source.notes)
             return self._last[1]
+
+    def _raster(self, index: int) -> Raster:
+        if index not in self._rasters:
+            self._rasters[index] = self._source.read(index)
+            if len(self._rasters) > KEPT:
+                self._rasters.popitem(last=False)
+        return self._rasters[index]
 
 
 class Document:
@@ -229,7 +245,17 @@ def _own_space(metadata: Metadata) -> tuple[ColourSpace | None, Metadata, list[s
     return None, replace(metadata, icc=None), notes
 
 
-def _view(raster: Raster, space: ColourSpace | None, notes: list[str]) -> Frame:
+def view_raster(raster: Raster, space: ColourSpace | None, notes: list[str]) -> Frame:
+    """What a network is to see of the samples of a frame.
+
+    Args:
+        raster: The frame.
+        space: The space of its colours; None for sRGB.
+        notes: Gets what is not shown.
+
+    Raises:
+        UserError: If values are not numbers.
+    """
     pixels = raster.colours()
     if not pixels.isfinite().all():
         raise UserError("some values are not numbers; they have to be mended first")

@@ -42,18 +42,45 @@ def to_tensor(image: Array | Image.Image | Tensor) -> Tensor:
         pixels = _from_array(image)
     elif isinstance(image, Tensor) and image.ndim == 3 and image.shape[0] == 3 and image.is_floating_point():
         pixels = image.detach().float()
+        if not pixels.numel():
+            raise UserError(f"an image needs a pixel or more, not the shape {tuple(image.shape)}")
+        require_range(*(bound.item() for bound in pixels.aminmax()))
     elif isinstance(image, Tensor):
         raise UserError(f"a tensor has to be (3, H, W) of floats in [0, 1], not {tuple(image.shape)} of {image.dtype}")
     else:
         raise UserError(f"an image is an array, a Pillow image, a tensor or a path, not a {type(image).__name__}")
-    if not pixels.numel():
-        raise UserError(f"an image needs a pixel or more, not the shape {tuple(image.shape)}")
-    if isinstance(image, np.ndarray) and image.dtype.kind == "u":
-        return pixels  # whose values cannot lie elsewhere
-    low, high = (bound.item() for bound in pixels.aminmax())
+    return pixels
+
+
+def require_range(low: float, high: float) -> None:
+    """Refuses an image by its lowest and highest value.
+
+    Raises:
+        UserError: If they lie outside [0, 1], or are not numbers.
+    """
     if not (low >= 0 and high <= 1):  # false for NaN as well
         raise UserError(f"the values of an image have to be in [0, 1], not from {low:g} to {high:g}")
-    return pixels
+
+
+def require_array(array: Array, channels: tuple[int, ...]) -> None:
+    """Refuses an array that is no image, by its shape, its type and, of floats, its values.
+
+    Args:
+        array: The array.
+        channels: How many it may have, if it has a third axis.
+
+    Raises:
+        UserError: If it is none.
+    """
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in channels):
+        shapes = ", ".join(f"(H, W, {count})" for count in channels)
+        raise UserError(f"an array has to be {shapes} or (H, W), not {array.shape}")
+    if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
+        raise UserError(f"an array has to be of uint8, uint16 or floats in [0, 1], not {array.dtype}")
+    if not array.size:
+        raise UserError(f"an image needs a pixel or more, not the shape {array.shape}")
+    if array.dtype.kind == "f":
+        require_range(array.min().item(), array.max().item())
 
 
 def from_tensor(pixels: Tensor, like: ImageT) -> ImageT:
@@ -80,10 +107,7 @@ def to_pil(pixels: Tensor) -> Image.Image:
 
 
 def _from_array(array: Array) -> Tensor:
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
-        raise UserError(f"an array has to be (H, W, 3) or (H, W), not {array.shape}")
-    if array.dtype not in (np.uint8, np.uint16) and array.dtype.kind != "f":
-        raise UserError(f"an array has to be of uint8, uint16 or floats in [0, 1], not {array.dtype}")
+    require_array(array, (3,))
     # Channels are put one after another before values get four times as large.
     planes = np.ascontiguousarray(array.transpose(2, 0, 1) if array.ndim == 3 else array)
     values = planes.astype(np.float32)

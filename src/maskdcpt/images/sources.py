@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import imagecodecs
 import numpy as np
-from PIL import Image, JpegImagePlugin
+from PIL import Image, ImageFile, JpegImagePlugin
 
 from maskdcpt.images import pnm
 from maskdcpt.images.hush import noting, quiet_stderr
@@ -63,10 +63,11 @@ class PillowSource:
 
     def __init__(self, data: bytes, formats: tuple[str, ...], limit: int) -> None:
         self._data = data
+        self._formats = formats
         self._limit = limit
         self.notes: list[str] = []
         with noting(self.notes):
-            self._image = image = Image.open(io.BytesIO(data), formats=formats)
+            self._image = image = self._open()
             kind = image.format or ""
             width, height = image.size
             require_pixels(width, height, 1, limit)
@@ -97,6 +98,8 @@ class PillowSource:
                     samples = np.asarray(imagecodecs.png_decode(self._data))
                 samples = samples if samples.ndim == 3 else samples[..., None]
                 return Raster(turn_upright(samples, self._orientation))
+            if index < self._place:
+                self._image = self._open()  # for after a rewind Pillow takes the frames of a PNG file for out of order
             if index != self._place:
                 self._image.seek(index)
                 self._place = index
@@ -105,6 +108,9 @@ class PillowSource:
             samples = from_pillow(self._image, self.metadata.icc, self.notes)
             duration = float(self._image.info.get("duration", 0) or 0) if self.frames > 1 else 0.0
         return Raster(turn_upright(samples, self._orientation), duration)
+
+    def _open(self) -> ImageFile.ImageFile:
+        return Image.open(io.BytesIO(self._data), formats=self._formats)
 
 
 def _settings(image: Image.Image) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class Seen(NamedTuple):
     """RGB (3, H, W) in [0, 1], in the memory of the machine."""
     logits: Tensor
     """Of the types of damage, (1, K)."""
+    final: Restored | None
+    """What ``Workshop.restore`` would give, if that takes the very same pass."""
 
 
 class Workshop:
@@ -62,11 +64,8 @@ class Workshop:
             image = pixels[None].float().cpu()
             restored, logits = self._finite(image, classify, notes)
             restored.clamp_(0, 1)
-            if self._options.strength < 1:
-                restored = image.lerp(restored, self._options.strength)
         types = {} if logits is None else self.ranking(logits)
-        # What leaves inference mode through an operation is an ordinary tensor again.
-        return Restored(restored[0].clone(), tuple(dict.fromkeys(notes)), types)
+        return Restored(self._share(image, restored), tuple(dict.fromkeys(notes)), types)
 
     def classify(self, pixels: Tensor) -> dict[str, float]:
         """Names what has damaged an image; see ``Restorer.classify``."""
@@ -81,17 +80,33 @@ class Workshop:
         Raises:
             UserError: If memory does not suffice or the output is not finite.
         """
+        notes: list[str] = []
         with torch.inference_mode():
-            answer = self._once(pixels[None].float().cpu(), True, [])
-            assert answer.logits is not None
+            image = pixels[None].float().cpu()
+            plan = self._usual_plan(image)
+            restored, logits = answer = self._follow(plan, image, True, notes)
+            assert logits is not None
             _require_finite(answer)
-            return Seen(answer.restored[0].clamp(0, 1), answer.logits)
+            restored.clamp_(0, 1)
+        options = self._options
+        simple = self._format == torch.float32 and not options.self_ensemble and not options.compile
+        # Edges between tiles may lie elsewhere where damage is named as well.
+        same = simple and plan.manner is Manner.WHOLE and not notes
+        return Seen(restored[0], logits, Restored(self._share(image, restored)) if same else None)
 
     def ranking(self, logits: Tensor) -> dict[str, float]:
         """Type of damage to its probability, best first, from logits (1, K)."""
         probabilities = self._engine.probabilities(logits.double())[0]
         order = probabilities.argsort(descending=True, stable=True)
         return {self._engine.classes[index]: probabilities[index].item() for index in order.tolist()}
+
+    def _share(self, image: Tensor, restored: Tensor) -> Tensor:
+        """As much of the change as is wanted, (3, H, W)."""
+        with torch.inference_mode():
+            if self._options.strength < 1:
+                restored = image.lerp(restored, self._options.strength)
+        # What leaves inference mode through an operation is an ordinary tensor again.
+        return restored[0].clone()
 
     def _finite(self, image: Tensor, classify: bool, notes: list[str]) -> Answer:
         """Restores in the format asked for, and once more in float32 if that gives numbers that are none."""
@@ -120,9 +135,11 @@ class Workshop:
 
     def _once(self, image: Tensor, classify: bool, notes: list[str]) -> Answer:
         """Restores in one piece or in tiles, whichever memory allows."""
-        stride, (height, width) = self._engine.stride, image.shape[-2:]
-        size = (-(-height // stride) * stride, -(-width // stride) * stride)
-        plan = self._plan(size, self._options.tile)
+        return self._follow(self._usual_plan(image), image, classify, notes)
+
+    def _follow(self, plan: Plan, image: Tensor, classify: bool, notes: list[str]) -> Answer:
+        """Restores by a plan, or where memory runs out in smaller tiles."""
+        (height, width), size = image.shape[-2:], self._padded(image)
         try:
             if plan.manner is Manner.WHOLE:
                 try:
@@ -143,6 +160,13 @@ class Workshop:
         if halvings:
             notes.append(f"memory ran out; the side of tiles was halved {halvings} times")
         return Answer(answer.restored[..., :height, :width], answer.logits)
+
+    def _padded(self, image: Tensor) -> tuple[int, int]:
+        stride, (height, width) = self._engine.stride, image.shape[-2:]
+        return -(-height // stride) * stride, -(-width // stride) * stride
+
+    def _usual_plan(self, image: Tensor) -> Plan:
+        return self._plan(self._padded(image), self._options.tile)
 
     def _plan(self, size: tuple[int, int], tile: int) -> Plan:
         host = self._options.memory or int(SHARE * free_memory(torch.device("cpu")))
