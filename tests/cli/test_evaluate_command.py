@@ -203,11 +203,18 @@ def test_a_published_suite_on_what_is_there(command, weights, tmp_path):
     assert "; and 1 more; --partial measures the rest" in err
     assert len(err.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+    for folder, names in (("gt", ["0001"]), ("hazy", ["0001_0.8_0.1", "0001_0.9_0.2"])):
+        (root / "sots" / "outdoor" / folder).mkdir(parents=True)
+        for name in names:
+            write_image(procedural_image(1, (24, 32)), root / "sots" / "outdoor" / folder / f"{name}.png")
     code, out, _ = command(*words, "--out", tmp_path / "out", "--partial")
     assert code == 0
     assert "left out: gopro test: " in out
     assert "(not all of it)" in out
     page = (tmp_path / "out" / "report.html").read_text()
+    # The published variant has one of the two hazy images, the other result being overwritten by its name.
+    assert out.splitlines()[-1].startswith("6 images, ")
+    assert "6 images in " in page
     rows = re.findall(r"<td>([^<]*)</td><td[^>]*>((?:measured|published)[^<]*)</td>(.*?)</tr>", page)
     assert ("NAFNet+MaskDCPT", "published") in [row[:2] for row in rows]
     assert ("net", "measured, canonical") in [row[:2] for row in rows] or ("net", "measured") in [

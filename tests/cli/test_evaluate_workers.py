@@ -8,10 +8,11 @@ import time
 from multiprocessing import active_children
 
 import pytest
-import torch
 
+from maskdcpt.cli.main import main
 from maskdcpt.data.procedural import procedural_image
 from maskdcpt.images import write_image
+from maskdcpt.parallel import one_thread
 
 FILES = ("rows.csv", "rows.parquet")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -45,24 +46,17 @@ def words(photos, weights):
     return line
 
 
-@pytest.fixture
-def finish(command, words):
+def finish(words, out):
     """Goes on in this process, on one thread, and returns the rows."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-
-    def run(out):
-        code, _, err = command(*words(out, 1))
-        assert code == 0, err
-        return rows_of(out)
-
-    yield run
-    torch.set_num_threads(before)
+    with one_thread(), pytest.raises(SystemExit) as end:
+        main(words(out, 1))
+    assert end.value.code == 0
+    return rows_of(out)
 
 
-@pytest.fixture
-def expected(finish, tmp_path):
-    return finish(tmp_path / "one")
+@pytest.fixture(scope="module")
+def expected(words, tmp_path_factory):
+    return finish(words, tmp_path_factory.mktemp("expected") / "one")
 
 
 def rows_of(out):
@@ -112,56 +106,47 @@ def wait_for_ends(pids):
 
 
 @pytest.mark.slow
-def test_killed_half_way_it_goes_on_to_the_rows_of_one_process(words, finish, expected, tmp_path):
+def test_whatever_is_killed_it_goes_on_to_the_rows_of_one_process(words, expected, tmp_path):
     out = tmp_path / "out"
     with started(words(out, 2)) as process:
-        wait_for_rows(process, out, 7)
+        wait_for_rows(process, out, 4)
+        os.kill(workers_of(process)[0], signal.SIGKILL)
+        wait_for_rows(process, out, 15)  # more than were under way
         children = workers_of(process)
         assert len(children) == 2
         process.send_signal(signal.SIGKILL)  # the main process alone: the workers have to notice
         process.wait()
+        error = process.stderr.read()
     wait_for_ends(children)
+    assert error.count("a worker was ended by the system; its work is done again") == 1
     kept = (out / "progress.jsonl").read_bytes().splitlines()
-    assert 7 <= len(kept) < 60
-    assert finish(out) == expected
+    assert 15 <= len(kept) < 60
+    assert finish(words, out) == expected
     after = (out / "progress.jsonl").read_bytes().splitlines()
     assert after[: len(kept) - 1] == kept[:-1], "what was measured is not measured again"
     assert len(after) == 60
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("workers", "number", "code", "last"),
-    [
-        (2, signal.SIGINT, 130, "interrupted"),
-        (2, signal.SIGTERM, 75, "asked to stop; what is done is kept, and the same command goes on"),
-        (1, signal.SIGTERM, 75, "asked to stop; what is done is kept, and the same command goes on"),
-    ],
-)
-def test_asked_to_stop_it_keeps_what_is_done(words, finish, expected, tmp_path, workers, number, code, last):
+def test_asked_to_stop_it_keeps_what_is_done(words, expected, tmp_path):
     out = tmp_path / "out"
-    with started(words(out, workers)) as process:
-        wait_for_rows(process, out, 4)
-        children = workers_of(process)
-        os.killpg(process.pid, number)  # as a terminal and a scheduler do
-        error = process.stderr.read()
-        assert process.wait(timeout=30) == code, error
-    assert "Traceback" not in error
-    assert error.splitlines()[-1].endswith(last)
-    assert all(map(gone, children))
-    assert finish(out) == expected
-
-
-@pytest.mark.slow
-def test_a_worker_that_the_system_ends_is_told_of_and_nothing_is_lost(words, expected, tmp_path):
-    out = tmp_path / "out"
-    with started(words(out, 2)) as process:
-        wait_for_rows(process, out, 4)
-        os.kill(workers_of(process)[0], signal.SIGKILL)
-        error = process.stderr.read()
-        assert process.wait(timeout=60) == 0, error
-    assert error.count("a worker was ended by the system; its work is done again") == 1
-    assert rows_of(out) == expected
+    asked = "asked to stop; what is done is kept, and the same command goes on"
+    stops = [(2, signal.SIGINT, 130, "interrupted"), (2, signal.SIGTERM, 75, asked), (1, signal.SIGTERM, 75, asked)]
+    kept = 0
+    for workers, number, code, last in stops:
+        with started(words(out, workers)) as process:
+            wait_for_rows(process, out, kept + 2)
+            children = workers_of(process)
+            os.killpg(process.pid, number)  # as a terminal and a scheduler do
+            error = process.stderr.read()
+            assert process.wait(timeout=30) == code, error
+        assert "Traceback" not in error
+        assert error.splitlines()[-1].endswith(last)
+        assert len(children) == (0 if workers == 1 else workers)
+        assert all(map(gone, children))
+        kept = (out / "progress.jsonl").read_bytes().count(b"\n")
+    assert kept < 60
+    assert finish(words, out) == expected
 
 
 def test_an_image_that_cannot_be_measured_ends_all_in_one_line(command, words, photos, tmp_path):

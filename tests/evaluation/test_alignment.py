@@ -8,6 +8,7 @@ import torch
 
 from maskdcpt.cli.main import main
 from maskdcpt.data.procedural import procedural_image
+from maskdcpt.evaluation import case
 from maskdcpt.evaluation.alignment import set_alignments
 from maskdcpt.images import write_image
 
@@ -74,6 +75,14 @@ def test_what_is_too_small_is_not_judged(evaluate):
 
 def row(image, kind, right=0.0, down=0.0, name="s"):
     return {"set": name, "image": str(image), "alignment": {"kind": kind, "right": right, "down": down}}
+
+
+def test_of_a_large_set_a_sample_is_compared(evaluate, tmp_path, monkeypatch):
+    monkeypatch.setattr(case, "COMPARED", 2)
+    _, (told,) = evaluate()
+    assert told["pairs"] == 2
+    rows = [json.loads(line) for line in (tmp_path / "out" / "progress.jsonl").read_text().splitlines()]
+    assert [row["image"] for row in rows if "alignment" in row] == ["0", "2"]
 
 
 def test_a_shift_of_all_pairs_shows_although_each_may_be_blur():

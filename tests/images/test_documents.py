@@ -1,7 +1,10 @@
 """What networks are shown of a file, and what is put back around what they give."""
 
 import io
+import os
 import threading
+import time
+import warnings
 
 import imagecodecs
 import numpy as np
@@ -272,3 +275,34 @@ def test_xmp_is_turned_with_the_picture():
     document = decode_document(saved(pillow(scene()), "WEBP", xmp=turned, lossless=True), "a")
     assert document.size == (24, 31)
     assert document.metadata.xmp == XMP
+
+
+# Threads
+
+
+def test_other_threads_may_write_to_standard_error_and_warn_meanwhile(capfd):
+    data = [saved(pillow(scene(300, 400)), name) for name in ("TIFF", "PNG", "JPEG", "WEBP")]
+    data.append(saved(pillow(scene(300, 400)), "TIFF", compression="tiff_lzw"))
+    before = warnings.showwarning, list(warnings.filters)
+    found = []
+
+    def work(file):
+        for _ in range(8):
+            document = decode_document(file, "a")
+            found.append((*document.notes, *document.encode(seen(document)).notes))
+
+    def talk():
+        threads = [threading.Thread(target=work, args=(file,)) for file in data]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            os.write(2, b"x\n")
+            warnings.warn("a matter of another thread", RuntimeWarning, stacklevel=1)
+            time.sleep(0.001)
+
+    with pytest.warns(RuntimeWarning, match="of another thread") as caught:
+        talk()
+    assert capfd.readouterr().err.split() == ["x"] * len(caught)
+    assert len(caught) > 10
+    assert set(found) == {()}
+    assert (warnings.showwarning, list(warnings.filters)) == before

@@ -259,7 +259,7 @@ def test_a_file_that_has_kept_only_its_length_is_refused(tmp_path, name):
     for percent in range(10, 100, 5):
         kept = len(whole) * percent // 100
         path.write_bytes(whole[:kept] + bytes(len(whole) - kept))
-        with pytest.raises(UserError, match="damaged or cut short"):
+        with pytest.raises(UserError, match=r"and a whole one|a whole copy is needed"):
             read_image(path)
 
 

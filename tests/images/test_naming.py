@@ -50,7 +50,7 @@ def test_bad_templates_are_refused(template, message):
 
 
 def test_an_ending_that_is_no_format_is_refused():
-    with pytest.raises(UserError, match=r"no image format ends in '\.xyz'; expected one of \.bmp"):
+    with pytest.raises(UserError, match=r"no image format ends in '\.xyz'; expected one of \.apng"):
         Naming(ext=".xyz")
 
 

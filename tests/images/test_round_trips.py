@@ -101,13 +101,14 @@ PHOTO = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"]
 @pytest.mark.parametrize("source", PHOTO)
 @pytest.mark.parametrize("target", PHOTO)
 def test_all_that_describes_a_photo_is_carried_over(source, target):
-    options = {"exif": camera_exif().tobytes(), "icc_profile": P3}
+    exif = camera_exif()
     if source == "TIFF":
-        options["tiffinfo"] = {700: XMP}
-    elif source == "PNG":
+        exif[700] = XMP
+    options = {"exif": exif.tobytes(), "icc_profile": P3}
+    if source == "PNG":
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", XMP.decode())
-    else:
+    elif source != "TIFF":
         options["xmp"] = XMP
     document = decode_document(saved(pillow(scene()), source, **options), "a")
     encoded = document.encode(seen(document), target)

@@ -17,7 +17,7 @@ class SetAlignment(NamedTuple):
     set: str
     """The test set."""
     pairs: int
-    """Pairs in all."""
+    """Pairs that were compared: all, or a sample of a large set."""
     untold: int
     """Those too small, too uniform or too damaged to tell."""
     off: tuple[tuple[str, str], ...]

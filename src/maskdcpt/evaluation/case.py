@@ -12,6 +12,9 @@ from maskdcpt.evaluation.damage import Damage, Scope
 from maskdcpt.evaluation.locate import Item, LocatedSet, read_item
 from maskdcpt.evaluation.testset import TestSet
 
+COMPARED = 200
+"""Pairs of a set, at most, of which it is asked whether they align: more would cost more than many a network."""
+
 
 class Case(NamedTuple):
     """One damaged image, with all that is needed to make and to measure it anew, in any process."""
@@ -28,6 +31,8 @@ class Case(NamedTuple):
     """Path of its result below a folder of results, without suffix; no two of an evaluation have the same."""
     flat: tuple[str, ...] = ()
     """Other paths that a tool may have written the result to."""
+    compared: bool = False
+    """Whether it is asked if its pair aligns: it lies on the disk and, in a large set, in the sample."""
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -75,13 +80,16 @@ def cases_of(located: LocatedSet, items: Sequence[Item]) -> Iterator[Case]:
         items: Those of its images that are measured.
     """
     folder = located.name.replace(", ", "-").replace(" @ ", "-").replace(" ", "-").replace("/", "-")
-    for item in items:
+    step = -(-len(items) // COMPARED)
+    for place_in_set, item in enumerate(items):
         name = located.output_names[item.key]
         short = name.rpartition("/")[2]
         unique = located.last_parts[short] == 1
         for number, damage in enumerate(located.damages):
             place = f"{folder}/" if damage is None else f"{folder}/{number:02d}/"
-            yield Case(located.spec, item, number, damage, f"{place}{name}", (f"{place}{short}",) if unique else ())
+            flat = (f"{place}{short}",) if unique else ()
+            compared = damage is None and place_in_set % step == 0
+            yield Case(located.spec, item, number, damage, f"{place}{name}", flat, compared)
 
 
 def show(case: Case, setting: Setting, arms: Sequence[Arm]) -> Shown:

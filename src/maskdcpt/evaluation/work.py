@@ -112,8 +112,8 @@ def _row(case: Case, shown: Shown, metrics: Sequence[Metric]) -> dict[str, Any]:
 
 
 def _alignment(case: Case, shown: Shown) -> Alignment | None:
-    """How a pair that was found on the disk is aligned; None where we make the damage, or there is no clean image."""
-    if case.damage is not None or shown.clean is None:
+    """How a pair that was found on the disk is aligned; None where that is not asked, or there is no clean image."""
+    if not case.compared or shown.clean is None:
         return None
     return find_alignment(grey(shown.clean), grey(shown.degraded), case.type or None)
 

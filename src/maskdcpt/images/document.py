@@ -19,6 +19,7 @@ from maskdcpt.images.encode import Encoded, encode
 from maskdcpt.images.formats import Format, format_named
 from maskdcpt.images.limits import pixel_limit
 from maskdcpt.images.metadata import Metadata
+from maskdcpt.images.png_colour import beyond_srgb
 from maskdcpt.images.raster import Raster
 from maskdcpt.images.samples import to_samples
 from maskdcpt.images.sources import Source
@@ -178,6 +179,8 @@ class Document:
             settings = dict(self._source.settings)
         else:
             settings = {name: value for name, value in self._source.settings.items() if name == "loop"}
+            if kinds := beyond_srgb(self._source.settings.get("colour", ())):
+                notes.append(f"{' and '.join(kinds)} dropped, for {target.title} has no place for it")
         try:
             made = encode(target, rasters, kept, settings, quality)
         except UserError as error:

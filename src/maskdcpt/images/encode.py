@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
+import numpy as np
 from PIL import Image
 
 from maskdcpt.errors import UserError
@@ -14,10 +15,9 @@ from maskdcpt.images.colour import GREY_PROFILE, profile_kind
 from maskdcpt.images.exif import HEADER
 from maskdcpt.images.formats import Format
 from maskdcpt.images.gif_write import to_palette
-from maskdcpt.images.hush import noting, quiet_stderr
 from maskdcpt.images.metadata import Metadata
 from maskdcpt.images.optional import register_heif
-from maskdcpt.images.png_write import encode_png, text_chunks
+from maskdcpt.images.png_write import encode_png, more_chunks
 from maskdcpt.images.pnm import encode_pnm
 from maskdcpt.images.raster import Raster
 from maskdcpt.images.tiff_write import encode_tiff
@@ -31,7 +31,10 @@ _TITLES = {
     "comment": "text comments",
 }
 
+_JPEG_SIDE = 65_500  # pixels that libjpeg writes in a row or column
 _JPEG_SEGMENT = 65_533  # bytes that a JPEG segment holds beside its length
+
+_ONCE = 1  # how often an animation is shown that does not say; GIF says so by saying nothing
 
 Settings: TypeAlias = Mapping[str, Any]
 
@@ -67,8 +70,7 @@ def encode(
     kept, notes = _fitting(metadata, target, frames)
     encoder = _ENCODERS[target.name]
     try:
-        with quiet_stderr(), noting(notes):
-            data, more = encoder(frames, kept, settings, quality)
+        data, more = encoder(frames, kept, settings, quality)
     except (OSError, ValueError, RuntimeError, OverflowError) as error:
         if isinstance(error, UserError):
             raise
@@ -98,20 +100,22 @@ def _fitting(metadata: Metadata, target: Format, frames: Sequence[Raster]) -> tu
 
 def _encode_png(frames: Sequence[Raster], metadata: Metadata, settings: Settings, quality: int | None) -> _Made:
     if len(frames) == 1:
-        return encode_png(frames[0].samples, metadata), []
+        return encode_png(frames[0].samples, metadata, settings.get("colour", ())), []
     notes = ["animations in PNG have 8 bits: 16-bit reduced to 8-bit"] if frames[0].depth == 16 else []
-    options = {name: settings[name] for name in ("loop", "default_image") if name in settings}
-    texts = text_chunks(metadata)
-    return _with_pillow(frames, "PNG", metadata, options | {"pnginfo": texts, "disposal": 0, "blend": 0}), notes
+    options = {"loop": settings.get("loop", _ONCE), "default_image": settings.get("default_image", False)}
+    options |= {"pnginfo": more_chunks(metadata, settings.get("colour", ())), "disposal": 0, "blend": 0}
+    return _with_pillow(frames, "PNG", metadata, options), notes
 
 
 def _encode_jpeg(frames: Sequence[Raster], metadata: Metadata, settings: Settings, quality: int | None) -> _Made:
+    if max(frames[0].samples.shape[:2]) > _JPEG_SIDE:
+        raise ValueError(f"{_JPEG_SIDE} a side are the most")
     options: dict[str, Any] = {"subsampling": settings.get("subsampling", 0)}
     if metadata.comment is not None:
         options["comment"] = metadata.comment
     if settings.get("progressive"):
         options["progressive"] = True
-    tables = list(settings.get("qtables", {}).values())[:2]
+    tables = [table for _, table in sorted(settings.get("qtables", {}).items())][:2]
     if quality is not None or not tables or any(not 1 <= step <= 255 for table in tables for step in table):
         options["quality"] = quality or 95
     else:
@@ -125,7 +129,7 @@ def _encode_webp(frames: Sequence[Raster], metadata: Metadata, settings: Setting
     options: dict[str, Any] = {"lossless": True, "quality": 0} if quality is None else {"quality": quality}
     if len(frames) == 1:
         options["exact"] = True  # colours where there is no opacity
-    return _with_pillow(frames, "WEBP", metadata, options | {"loop": settings.get("loop", 0)}), []
+    return _with_pillow(frames, "WEBP", metadata, options | {"loop": settings.get("loop", _ONCE)}), []
 
 
 def _encode_avif(frames: Sequence[Raster], metadata: Metadata, settings: Settings, quality: int | None) -> _Made:
@@ -196,14 +200,16 @@ def _with_pillow(frames: Sequence[Raster], name: str, metadata: Metadata, option
         options["dpi"] = metadata.dpi
     if len(images) > 1:
         options |= {"save_all": True, "append_images": images[1:]}
-        options["duration"] = [round(frame.duration) for frame in frames]
+        # Pillow counts a picture that is shown instead of the animation among the frames, but not among durations.
+        shown = frames[1:] if options.get("default_image") else frames
+        options["duration"] = [round(frame.duration) for frame in shown]
     file = io.BytesIO()
     images[0].save(file, name, **options)
     return file.getvalue()
 
 
 def _to_pillow(frame: Raster, like: Raster) -> Image.Image:
-    samples = frame.samples if frame.depth == 8 else (frame.samples // 257).astype("uint8")
+    samples = frame.samples if frame.depth == 8 else ((frame.samples + np.uint32(128)) // 257).astype("uint8")
     image = Image.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples)
     mode = ("L", "LA", "RGB", "RGBA")[like.samples.shape[2] - 1]
     return image if image.mode == mode else image.convert(mode)

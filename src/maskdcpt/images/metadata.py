@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 from dataclasses import dataclass, field
@@ -89,7 +90,7 @@ def tiff_metadata(data: bytes, width: int, height: int) -> Metadata:
     notes = []
     found, kept, exif = Image.Exif(), Image.Exif(), None
     try:
-        found.load(data)  # a TIFF file is built as EXIF is
+        _load_directory(found, data)
         for tag, value in found.items():
             if tag not in _STRUCTURE and tag < _FIRST_OF_DNG and tag != _ORIENTATION:
                 kept[tag] = value
@@ -128,6 +129,16 @@ def exif_tags(exif: bytes) -> Image.Exif:
     tags = Image.Exif()
     tags.load(HEADER + exif)
     return tags
+
+
+def _load_directory(found: Image.Exif, data: bytes) -> None:
+    # A TIFF file is built as EXIF is; one of the large kind has longer positions.
+    if data[2:4] not in (b"+\0", b"\0+"):
+        found.load(data)
+        return
+    found.endian = "<" if data[:2] == b"II" else ">"
+    found.bigtiff = True
+    found.load_from_fp(io.BytesIO(data), struct.unpack_from(f"{found.endian}Q", data, 8)[0])
 
 
 def _tiff_dots_per_inch(found: Image.Exif) -> tuple[float, float] | None:

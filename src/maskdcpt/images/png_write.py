@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterable
 
 import imagecodecs
 from PIL import PngImagePlugin
 
 from maskdcpt.images.metadata import Metadata
+from maskdcpt.images.png_colour import Chunk
 from maskdcpt.images.raster import Samples
 
 _XMP_KEY = "XML:com.adobe.xmp"
@@ -16,8 +18,8 @@ _HEADER_END = 33  # the signature and the chunk IHDR, behind which the others ha
 _METRE = 1 / 0.0254  # inches
 
 
-def encode_png(samples: Samples, metadata: Metadata) -> bytes:
-    """A file that holds samples (H, W, C) of uint8 or uint16 exactly, and metadata."""
+def encode_png(samples: Samples, metadata: Metadata, colour: Iterable[Chunk] = ()) -> bytes:
+    """A file that holds samples (H, W, C) of uint8 or uint16 exactly, metadata, and what its values mean."""
     pixels = bytes(imagecodecs.png_encode(samples if samples.shape[2] > 1 else samples[..., 0]))
     chunks = []
     if metadata.icc is not None:
@@ -27,18 +29,20 @@ def encode_png(samples: Samples, metadata: Metadata) -> bytes:
         chunks.append(_chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))
     if metadata.exif is not None:
         chunks.append(_chunk(b"eXIf", metadata.exif))
-    chunks += [_chunk(kind, data) for kind, data, *_ in text_chunks(metadata).chunks]
+    chunks += [_chunk(kind, data) for kind, data, *_ in more_chunks(metadata, colour).chunks]
     return pixels[:_HEADER_END] + b"".join(chunks) + pixels[_HEADER_END:]
 
 
-def text_chunks(metadata: Metadata) -> PngImagePlugin.PngInfo:
-    """Named texts and XMP as chunks, in the form in which Pillow takes them."""
-    texts = PngImagePlugin.PngInfo()
+def more_chunks(metadata: Metadata, colour: Iterable[Chunk]) -> PngImagePlugin.PngInfo:
+    """What values mean, named texts and XMP as chunks, in the form in which Pillow takes them."""
+    chunks = PngImagePlugin.PngInfo()
+    for kind, data in colour:
+        chunks.add(kind, data)
     if metadata.xmp is not None:
-        texts.add_itxt(_XMP_KEY, metadata.xmp.decode("utf-8", "replace"))
+        chunks.add_itxt(_XMP_KEY, metadata.xmp.decode("utf-8", "replace"))
     for key, value in metadata.texts:
-        texts.add_text(key, value)
-    return texts
+        chunks.add_text(key, value)
+    return chunks
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

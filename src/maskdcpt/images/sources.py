@@ -14,6 +14,7 @@ from maskdcpt.images import pnm
 from maskdcpt.images.hush import noting, quiet_stderr
 from maskdcpt.images.limits import require_pixels
 from maskdcpt.images.metadata import Metadata, read_metadata
+from maskdcpt.images.png_colour import beyond_srgb, colour_chunks
 from maskdcpt.images.raster import Raster, from_pillow, turn_upright
 from maskdcpt.images.whole import require_whole
 
@@ -79,6 +80,8 @@ class PillowSource:
             require_pixels(width, height, self.frames, limit)
             self._deep = _is_deep_png(image)
             self.settings: Mapping[str, Any] = _settings(image)
+            if kind == "PNG":
+                self._settle_png(data)
             image.load()
             self.metadata, self._orientation = read_metadata(image)
         self._place = 0
@@ -89,6 +92,16 @@ class PillowSource:
         if image.info.get("bit_depth", 8) > 8 or (kind == "AVIF" and _avif_is_deep(data)):
             self.notes.append("more than 8 bits reduced to 8-bit")
         self.notes += self.metadata.notes
+
+    def _settle_png(self, data: bytes) -> None:
+        chunks = colour_chunks(data)
+        self.settings = {**self.settings, "colour": chunks}
+        if kinds := beyond_srgb(chunks):
+            self.notes.append(f"values taken for sRGB despite {' and '.join(kinds)}")
+        # Pillow spreads shades of 2 and 4 bits to eight, but not the one that is transparent.
+        bits, transparent = data[24], self._image.info.get("transparency")
+        if bits in (2, 4) and self._image.mode == "L" and isinstance(transparent, int):
+            self._image.info["transparency"] = transparent * 255 // (2**bits - 1)
 
     def read(self, index: int) -> Raster:
         """Decodes a frame; animations are put together from their parts, so going back costs what lies between."""

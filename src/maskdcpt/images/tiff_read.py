@@ -1,4 +1,8 @@
-"""TIFF files page by page, with samples of sixteen bits and floating point, which Pillow would reduce or refuse."""
+"""TIFF files page by page.
+
+Samples of whole bytes that are stored without loss are taken as they stand: Pillow would reduce or refuse those of more
+than eight bits, and says nothing of channels that it leaves out. It decodes the other kinds.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from maskdcpt.images.colour import cmyk_to_rgb
 from maskdcpt.images.hush import noting, quiet_stderr
 from maskdcpt.images.limits import require_pixels, too_many_pixels
 from maskdcpt.images.metadata import tiff_metadata
-from maskdcpt.images.raster import Raster, Samples, from_pillow, turn_upright
+from maskdcpt.images.raster import Raster, Samples, from_pillow, largest, turn_upright
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """What the files begin with."""
@@ -35,7 +39,9 @@ _COLOURS = {
     tifffile.PHOTOMETRIC.RGB: 3,
     tifffile.PHOTOMETRIC.SEPARATED: 4,
 }
-_FLOAT, _UNSIGNED = tifffile.SAMPLEFORMAT.IEEEFP, tifffile.SAMPLEFORMAT.UINT
+_UNSIGNED = tifffile.SAMPLEFORMAT.UINT
+_MOST_EXTRA = 16  # channels beside colours; the limit of pixels does not count them
+_SUB_DIRECTORIES = 0x14A
 
 
 class TiffSource:
@@ -50,6 +56,8 @@ class TiffSource:
             self._pages = _full_pages(data, limit, self.notes)
             self.frames = len(self._pages)
             first = self._pages[0][1]
+            if data[8:10] == b"CR" or (first.is_reduced and _SUB_DIRECTORIES in first.tags):
+                raise UserError("a camera's raw file is not supported; develop it into a TIFF or JPEG file")
             turned = _orientation(first) in (5, 6, 7, 8)
             size = (first.imagelength, first.imagewidth) if turned else (first.imagewidth, first.imagelength)
             self.metadata = tiff_metadata(data, *size)
@@ -59,23 +67,25 @@ class TiffSource:
         """Decodes a page."""
         number, page = self._pages[index]
         with noting(self.notes):
-            if _is_deep(page):
-                return Raster(turn_upright(self._deep_samples(page), _orientation(page)))
-            return Raster(self._shallow_samples(number))
+            if _is_deep(page) or _is_plain(page):
+                return Raster(turn_upright(self._exact_samples(page), _orientation(page)))
+            return Raster(self._other_samples(number))
 
-    def _shallow_samples(self, number: int) -> Samples:
+    def _other_samples(self, number: int) -> Samples:
         with quiet_stderr(), Image.open(io.BytesIO(self._data), formats=("TIFF",)) as image:
             image.seek(number)
             image.load()  # turns it upright as well
         return from_pillow(image, self.metadata.icc, self.notes)
 
-    def _deep_samples(self, page: tifffile.TiffPage) -> Samples:
-        colours = _COLOURS.get(tifffile.PHOTOMETRIC(page.photometric), 0)
+    def _exact_samples(self, page: tifffile.TiffPage) -> Samples:
+        colours = _colours(page)
         extra = page.samplesperpixel - colours
         if not colours or extra < 0:
             raise UserError(
                 f"colours of kind {_name(page.photometric)} with {page.bitspersample} bits are not supported"
             )
+        if extra > _MOST_EXTRA:
+            raise UserError(f"{page.samplesperpixel} channels are not supported; at most {_MOST_EXTRA} beside colours")
         if page.compression not in _EXACT:
             raise UserError(f"compression {_name(page.compression)} of {page.bitspersample} bits is not supported")
         ends = zip(page.dataoffsets, page.databytecounts, strict=True)
@@ -92,6 +102,9 @@ class TiffSource:
         ink = samples[..., :colours]
         if page.photometric == tifffile.PHOTOMETRIC.SEPARATED:
             ink = self._from_ink(ink)
+        if page.photometric == tifffile.PHOTOMETRIC.YCBCR:
+            self.notes.append("YCbCr converted to RGB")
+            ink = np.asarray(Image.fromarray(ink, "YCbCr").convert("RGB"))
         if extra > len(kinds) or kinds == [0]:
             self.notes.append("channels that are neither colour nor opacity dropped")
         if not kinds or kinds == [0]:
@@ -108,7 +121,7 @@ class TiffSource:
         if samples.dtype.kind != "u" or bits > 16:
             raise UserError(f"whole-number samples of {bits} bits are not supported; convert the image to 8 or 16 bits")
         most = 2**bits - 1
-        return samples if bits == 16 else (samples.astype(np.float64) * (65535 / most)).round().astype(np.uint16)
+        return samples if bits in (8, 16) else (samples.astype(np.float64) * (65535 / most)).round().astype(np.uint16)
 
     def _from_ink(self, ink: Samples) -> Samples:
         if ink.dtype.kind == "f":
@@ -145,13 +158,25 @@ def _is_deep(page: tifffile.TiffPage) -> bool:
     return page.bitspersample > 8 or page.sampleformat not in (_UNSIGNED, tifffile.SAMPLEFORMAT.VOID)
 
 
+def _is_plain(page: tifffile.TiffPage) -> bool:
+    return page.bitspersample == 8 and _colours(page) > 0 and page.compression in _EXACT
+
+
+def _colours(page: tifffile.TiffPage) -> int:
+    # Channels that are colours, if the samples may be taken as they stand. Of YCbCr those that Pillow cannot decode.
+    if page.photometric == tifffile.PHOTOMETRIC.YCBCR:
+        coarse = tuple(page.subsampling or (2, 2)) != (1, 1)
+        return 0 if page.bitspersample != 8 or page.compression != tifffile.COMPRESSION.NONE or coarse else 3
+    return _COLOURS.get(tifffile.PHOTOMETRIC(page.photometric), 0)
+
+
 def _orientation(page: tifffile.TiffPage) -> int:
     tag = page.tags.get(274)
     return int(tag.value) if tag is not None and isinstance(tag.value, int) else 1
 
 
 def _inverted(samples: Samples, colours: int) -> Samples:
-    most = samples.dtype.type(1 if samples.dtype.kind == "f" else 65535)
+    most = samples.dtype.type(largest(samples.dtype))
     samples = samples.copy()
     samples[..., :colours] = most - samples[..., :colours]
     return samples
@@ -159,7 +184,7 @@ def _inverted(samples: Samples, colours: int) -> Samples:
 
 def _unassociated(colours: Samples, opacity: Samples) -> Samples:
     # Colours that were multiplied by opacity; where there is none they are unknown, and black.
-    most = 1.0 if colours.dtype.kind == "f" else 65535.0
+    most = largest(colours.dtype)
     with np.errstate(divide="ignore", invalid="ignore"):
         values = np.where(opacity > 0, colours.astype(np.float64) * most / opacity, 0)
     return (values if most == 1 else values.clip(0, most).round()).astype(colours.dtype)

@@ -98,7 +98,7 @@ def write_evaluation(
         results=results,
         metrics=metrics,
         leading=leading,
-        images=next(iter(lines[-1].values[results.arms[0]].values())).images,
+        images=max(each.images for line in lines for each in line.values[results.arms[0]].values()),
         beside=[_beside(table, results) for table in published_tables(protocol.name)],
         lines=lines,
         sets=[line for line in results.lines if line.kind == SET],
