@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from maskdcpt.images import read_image, write_image
-from maskdcpt.inference import Restorer
+from maskdcpt.inference.stages import Stages
 
 # Runs the command in a process whose files may not grow beyond a size: writing then fails as on a full disk.
 FULL_DISK = """
@@ -74,7 +74,7 @@ def test_notes_are_printed(command, tmp_path, weights, photos):
     _, out, _ = command("restore", photos, tmp_path / "out", "--weights", weights, "--format", "jpg")
     notes = [line for line in out.splitlines() if line.startswith("note: ")]
     assert len(notes) == 1
-    assert re.fullmatch(rf"note: {photos / 'a.png'}: .*opacity.*JPEG.*", notes[0])
+    assert notes == [f"note: {photos / 'a.png'}: alpha channel dropped, for JPEG has no place for it"]
 
 
 def test_existing_files_need_force(command, tmp_path, weights, photos):
@@ -189,16 +189,18 @@ def test_a_full_disk_leaves_the_old_file_as_it_was(tmp_path, weights, photos):
 
 
 def test_an_interruption_keeps_what_is_done(command, tmp_path, monkeypatch, weights, photos):
-    restore = Restorer.restore_pixels
+    work = Stages.work
 
-    def interrupted_at_the_large_image(self, pixels):
-        if pixels.shape[-1] > 8:
-            while not (tmp_path / "out" / "a.png").exists():
-                time.sleep(0.01)
-            os.kill(os.getpid(), signal.SIGINT)
-        return restore(self, pixels)
+    def interrupted_at_the_large_image(self, job, frames):
+        for pixels in work(self, job, frames):
+            if pixels.shape[-1] > 8:
+                while not (tmp_path / "out" / "a.png").exists():
+                    time.sleep(0.01)
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.5)
+            yield pixels
 
-    monkeypatch.setattr(Restorer, "restore_pixels", interrupted_at_the_large_image)
+    monkeypatch.setattr(Stages, "work", interrupted_at_the_large_image)
     words = ("restore", photos, tmp_path / "out", "--weights", weights)
     code, _, err = command(*words)
     assert code == 130

@@ -12,16 +12,16 @@ from maskdcpt.images import write_image
 # Restores a folder, and tells in a file of each image that goes through the network, which takes a moment for it.
 SLOW = """
 import sys, time
-from pathlib import Path
 from maskdcpt.cli.main import main
-from maskdcpt.inference import Restorer
-restore = Restorer.restore_pixels
-def slow(self, pixels):
-    with open(sys.argv[1], "a") as log:
-        log.write("image\\n")
-    time.sleep(0.05)
-    return restore(self, pixels)
-Restorer.restore_pixels = slow
+from maskdcpt.inference.stages import Stages
+work = Stages.work
+def slow(self, job, frames):
+    for pixels in work(self, job, frames):
+        with open(sys.argv[1], "a") as log:
+            log.write("image\\n")
+        time.sleep(0.05)
+        yield pixels
+Stages.work = slow
 main(sys.argv[2:])
 """
 

@@ -23,8 +23,8 @@ from maskdcpt.images.metadata import Metadata
 from maskdcpt.images.raster import Raster, Samples, from_pillow
 from maskdcpt.images.samples import to_samples
 
-_MEMORY = Format("MEMORY", "an array", (), depths=(8, 16, 32))
-_PILLOW = Format("PILLOW", "a Pillow image", (), depths=(8, 16, 32))
+_MEMORY = Format("MEMORY", "an array", (), "", depths=(8, 16, 32))
+_PILLOW = Format("PILLOW", "a Pillow image", (), "", depths=(8, 16, 32))
 
 _EIGHT_BITS = ("RGB", "L", "RGBA", "LA", "P", "PA", "1", "La", "RGBa", "RGBX")
 

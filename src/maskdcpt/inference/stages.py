@@ -15,6 +15,7 @@ from maskdcpt.errors import naming
 from maskdcpt.files import atomic_file
 from maskdcpt.images import Document, Frame, format_of, write_document
 from maskdcpt.images import read_document as open_document
+from maskdcpt.inference.examined import Examined
 from maskdcpt.inference.journal import Journal
 from maskdcpt.inference.outcome import BatchOptions, Outcome, Shown
 from maskdcpt.inference.restorer import BaseRestorer
@@ -35,6 +36,8 @@ class Job:
     """Its file."""
     verdict: Verdict | None = None
     """What was found in its first frame."""
+    examined: Examined | None = None
+    """That frame, until it is restored."""
     left: str = ""
     """Why it stays as it is; empty if it does not."""
     notes: list[str] = field(default_factory=list)
@@ -97,7 +100,8 @@ class Stages:
                 if job.left:
                     return
             with naming(job.source):
-                restored = self.restorer.restore_pixels(frame.pixels)
+                examined, job.examined = job.examined, None  # which holds pixels
+                restored = examined.restore() if examined else self.restorer.restore_pixels(frame.pixels)
             job.notes += restored.notes
             if self.show and number == 0:
                 job.shown = Shown(frame.pixels, restored.pixels)
@@ -124,11 +128,14 @@ class Stages:
     def _judge(self, job: Job, frame: Frame) -> None:
         if not self.restorer.classes:
             return
-        job.verdict = self.restorer.examine(frame.pixels)
+        job.examined = self.restorer.examine_pixels(frame.pixels)
+        job.verdict = job.examined.verdict
         if self.leave_clean and job.verdict.needless:
             job.left = "looks clean"
         elif self.options.only and next(iter(job.verdict.types)) not in self.options.only:
             job.left = f"looks damaged by {next(iter(job.verdict.types))}, not by {' or '.join(self.options.only)}"
+        if job.left:
+            job.examined = None
         if job.left and self.show:
             job.shown = Shown(frame.pixels, frame.pixels)
 
