@@ -23,10 +23,10 @@ def test_unknown_presets_and_devices_are_refused_before_anything_is_measured(com
     ("subject", "words", "users"),
     [
         ("degradations", ("--device", "auto"), "backbones and training"),
-        ("degradations", ("--compiled",), "backbones"),
+        ("degradations", ("--compiled",), "backbones and restore"),
         ("degradations", ("--preset", "smoke"), "training"),
         ("backbones", ("--preset", "smoke"), "training"),
-        ("training", ("--compiled",), "backbones"),
+        ("training", ("--compiled",), "backbones and restore"),
         ("training", ("--names", "nafnet"), "backbones and degradations"),
         ("data", ("--preset", "smoke"), "training"),
         ("training", ("--photos", "x"), "data"),

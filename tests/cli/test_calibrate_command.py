@@ -93,5 +93,6 @@ def test_classify_tells_what_calibrated_weights_say(command, tiny, tmp_path, pho
             clean = above < 0 and not strange
             assert ("; looks clean\n" in out, "; unfamiliar\n" in out) == (clean, strange is True)
             values = json.loads(row)
-            assert list(values) == ["image", "types", "clean", "unfamiliar", "reason"]
+            assert list(values) == ["image", "types", "clean", "unfamiliar", "reason", "complete"]
             assert (values["clean"], values["unfamiliar"]) == (clean, strange)
+            assert values["complete"] is True  # this flag tells, or there is none that it would have to

@@ -62,7 +62,7 @@ def test_every_command_runs(desk):
         result = run(line, desk)
         assert result.returncode == 0, f"{line}\n{result.stdout}\n{result.stderr}"
     assert read_image(desk / "restored.jpg").pixels.shape == read_image(desk / "photo.jpg").pixels.shape
-    assert sorted(path.name for path in (desk / "restored-photos").iterdir()) == ["0.png", "1.png"]
+    assert sorted(path.name for path in (desk / "restored-photos").glob("[!.]*")) == ["0.png", "1.png"]
     for name in ("config.toml", "environment.json", "metrics.jsonl", "tensorboard", "checkpoints", "report.html"):
         assert (desk / "runs" / "finetune" / name).exists(), name
     assert len((desk / "runs" / "evaluation" / "rows.csv").read_text().splitlines()) == 1 + 2 * 15 * 2 * 5

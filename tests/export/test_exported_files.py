@@ -12,7 +12,7 @@ from maskdcpt import __version__
 from maskdcpt.backbones import build_backbone, create_backbone, load_backbone
 from maskdcpt.config import from_dict
 from maskdcpt.errors import UserError
-from maskdcpt.evaluation.arms import make_arms
+from maskdcpt.evaluation.arms import Choice, make_arms
 from maskdcpt.export import export_model, formats, onnx_file, openvino_file
 from maskdcpt.export import model as module
 from maskdcpt.export.graph import trace
@@ -79,7 +79,7 @@ def test_an_onnx_file_is_sound_and_says_what_it_is(exported, family):
 
 def test_the_hash_is_the_one_of_evaluations(exported):
     folder, made = exported("nafnet")
-    _, arm = make_arms([str(folder)], [], [], device="cpu")
+    _, arm = make_arms(Choice(weights=(str(folder),), device="cpu"))
     assert made.description.sha256 == arm.sha256
     other = make_network("nafnet")
     other.intro.bias.data[0] += 1e-3
