@@ -18,6 +18,7 @@ from maskdcpt.data.procedural import procedural_image
 from maskdcpt.export import export_model
 from maskdcpt.images import write_image
 from maskdcpt.inference import BaseRestorer, BatchOptions, RestoreOptions, Restorer, load_restorer, restore_files
+from maskdcpt.inference.journal import Journal
 from maskdcpt.inference.precision import multiplies_bfloat16
 from maskdcpt.inference.stages import Job, Stages
 from maskdcpt.inference.tiling import Manner, make_plan, outline
@@ -184,10 +185,12 @@ def _folder(plan: RestorePlan, weights: Path, folder: Path) -> Iterator[str]:
 
 
 def _in_turn(restorer: Restorer, photos: Path, out: Path) -> None:
-    stages = Stages(restorer, BatchOptions(), leave_clean=True, journal=None, show=False)
-    for path in sorted(photos.iterdir()):
-        job = Job(path, out / path.name)
-        stages.write(job, stages.work(job, stages.read(job)))
+    journal = Journal(out, {})
+    stages = Stages(restorer, BatchOptions(), leave_clean=True, journal=journal, show=False)
+    with journal.owning():
+        for path in sorted(photos.iterdir()):
+            job = Job(path, out / path.name)
+            stages.write(job, stages.work(job, stages.read(job)))
 
 
 def _large(plan: RestorePlan, weights: Path) -> Iterator[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from maskdcpt.files import append_durably, read_rows, remove_unfinished, sole_owner, write_rows
+from maskdcpt.files import append_durably, append_row, read_rows, remove_unfinished, sole_owner, write_rows
 
 FOLDER = ".maskdcpt"
 """Folder, in that of the results, of what is known about them."""
@@ -56,21 +56,23 @@ class Journal:
         return bool(row) and row["result"] is None
 
     def begin(self, source: Path, target: Path) -> None:
-        """Records that a result is about to be written."""
-        self._record(source, target, None)
+        """Records that a result is about to be written, and waits until the disk has that."""
+        self._record(source, target, None, append_durably)
 
     def finish(self, source: Path, target: Path) -> None:
-        """Records that it has been."""
-        self._record(source, target, _state(target))
+        """Records that it has been; if this is lost, the result is made again."""
+        self._record(source, target, _state(target), append_row)
 
-    def _record(self, source: Path, target: Path, result: list[Any] | None) -> None:
+    def _record(
+        self, source: Path, target: Path, result: list[Any] | None, append: Callable[[Path, dict[str, Any]], None]
+    ) -> None:
         row = {
             "target": self._name(target),
             "source": _state(source),
             "settings": self._settings,
             "result": result,
         }
-        append_durably(self._path, row)
+        append(self._path, row)
         self._rows[row["target"]] = row
 
     def _name(self, target: Path) -> str:
