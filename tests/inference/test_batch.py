@@ -308,6 +308,17 @@ def test_progress_is_shown_for_folders_only_and_can_be_left_out(tmp_path, capsys
     assert capsys.readouterr().err == ""
 
 
+def test_a_large_image_alone_shows_how_far_its_tiles_are(tmp_path, capsys, weights, photos):
+    write_image(torch.rand(3, 150, 180), photos / "large.png")
+    tiled = Restorer.from_pretrained(weights, device="cpu", options=RestoreOptions(tile=64))
+    restore_files(tiled, photos / "large.png", tmp_path / "out.png")
+    shown = capsys.readouterr().err
+    assert "restoring large.png:   0%" in shown
+    assert "100/100" in shown or "99/100" in shown
+    restore_files(tiled, photos / "large.png", tmp_path / "2.png", progress=False)
+    assert capsys.readouterr().err == ""
+
+
 def test_being_asked_to_stop_keeps_what_is_finished(tmp_path, restorer, photos):
     def ask(outcome, shown):
         os.kill(os.getpid(), signal.SIGTERM)

@@ -151,3 +151,16 @@ def test_a_container_has_what_is_left_below_its_limit(tmp_path, monkeypatch, ver
     assert memory.free_memory(torch.device("cpu")) == 350_000
     (folder / names[0]).write_text("max\n")
     assert memory.free_memory(torch.device("cpu")) == 2000 * 1024
+
+
+@pytest.mark.parametrize("options", [{}, {"self_ensemble": True}, {"memory": 60 * MIB}])
+def test_work_in_tiles_is_watched_to_its_end(weights, options):
+    shares = []
+    restorer = restorer_of(weights, tile=64, **options)
+    restorer.restore_pixels(PIXELS, watch=shares.append)
+    assert shares == sorted(shares)
+    assert shares[0] < 0.2
+    assert shares[-1] == pytest.approx(1, abs=0.02)  # the head of the network is not told among its parts
+    unwatched = []
+    restorer_of(weights).restore_pixels(PIXELS, watch=unwatched.append)
+    assert unwatched == []  # in one piece there is nothing to tell

@@ -22,7 +22,7 @@ from maskdcpt.inference.evidence import Evidence, parts
 from maskdcpt.inference.examined import Examined
 from maskdcpt.inference.options import RestoreOptions
 from maskdcpt.inference.verdict import Verdict, judge
-from maskdcpt.inference.work import Restored, Workshop
+from maskdcpt.inference.work import Restored, Watch, Workshop
 
 AnyImage: TypeAlias = str | Path | Array | Image.Image | Tensor
 """What can be restored."""
@@ -123,12 +123,13 @@ class BaseRestorer:
             _tell(f"image {number}: {note}" for note in notes)
             yield restored
 
-    def restore_pixels(self, pixels: Tensor, *, classify: bool = False) -> Restored:
+    def restore_pixels(self, pixels: Tensor, *, classify: bool = False, watch: Watch | None = None) -> Restored:
         """Restores an image, and tells what had to be done for it.
 
         Args:
             pixels: RGB (3, H, W) in [0, 1], float32.
             classify: Whether to name what has damaged it as well.
+            watch: Is told how far it is, where it is restored in tiles, from the thread that calls this.
 
         Returns:
             The restored image in the memory of the machine, clamped to [0, 1], with notes for people.
@@ -138,7 +139,7 @@ class BaseRestorer:
         """
         if classify:
             self._require_classifier()
-        return self._workshop.restore(pixels, classify=classify)
+        return self._workshop.restore(pixels, classify=classify, watch=watch)
 
     def classify(self, image: str | Path | ImageT) -> dict[str, float]:
         """Names what has damaged an image.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maskdcpt.errors import Preempted, UserError, nearest
@@ -136,10 +137,10 @@ def _work(plan: Plan, stages: Stages, watch: Watcher, progress: bool) -> list[Ou
     for outcome in outcomes:
         watch(outcome, None)
     jobs = [Job(source, new) for source, new in plan.pairs if new not in plan.before]
-    show = progress and bool(jobs) and not plan.single
-    bar = progress_bar(total=len(plan.pairs), title="restoring", unit="image", done=len(outcomes), show=show)
+    bar = _Bar(len(plan.pairs), len(outcomes), show=progress and bool(jobs), single=plan.single)
+    stages = replace(stages, watch=bar.show_share)
     stop = StopRequest()
-    with stop.listening(), bar, closing(overlap(jobs, stages.read, stages.work, stages.write)) as results:
+    with stop.listening(), closing(bar), closing(overlap(jobs, stages.read, stages.work, stages.write)) as results:
         try:
             with stop.interrupting():
                 for job, result in results:
@@ -152,6 +153,36 @@ def _work(plan: Plan, stages: Stages, watch: Watcher, progress: bool) -> list[Ou
             text = f"asked to stop; {done} of {len(plan.pairs)} images are done"
             raise Preempted(text if plan.single else f"{text}, and the same command goes on") from None
     return outcomes
+
+
+class _Bar:
+    """The progress of all images; of a single one, that of its tiles, if it is restored in any."""
+
+    def __init__(self, total: int, done: int, show: bool, single: bool) -> None:
+        self._single, self._show = single, show
+        self._lock = threading.Lock()
+        self._bar = None if single else progress_bar(total=total, title="restoring", unit="image", done=done, show=show)
+
+    def update(self) -> None:
+        """One more image is done."""
+        if self._bar is not None and not self._single:
+            self._bar.set_postfix_str("", refresh=False)
+            self._bar.update()
+
+    def show_share(self, job: Job, share: float) -> None:
+        """So much of an image is done."""
+        with self._lock:
+            if self._bar is None:
+                self._bar = progress_bar(total=100, title=f"restoring {job.source.name}", unit="%", show=self._show)
+            if self._single:
+                self._bar.update(int(100 * share) - self._bar.n)
+            else:
+                self._bar.set_postfix_str(f"{share:.0%} of {job.source.name}", refresh=False)
+
+    def close(self) -> None:
+        """Ends it."""
+        if self._bar is not None:
+            self._bar.close()
 
 
 def _count_done(outcomes: Sequence[Outcome]) -> int:

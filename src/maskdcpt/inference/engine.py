@@ -11,7 +11,7 @@ from maskdcpt.backbones import Backbone
 from maskdcpt.config import to_dict
 from maskdcpt.inference.evidence import parts
 from maskdcpt.inference.exported import ExportedNetwork
-from maskdcpt.inference.tiling import Outcome, Outline, Plan, outline, run_alone, run_tiled, tile_unit
+from maskdcpt.inference.tiling import Outcome, Outline, Plan, Tick, outline, run_alone, run_tiled, tile_unit
 from maskdcpt.pretraining import ClassificationDecoder, classifier_features
 from maskdcpt.pretraining.weights import weights_sha256
 
@@ -54,7 +54,7 @@ class Engine(Protocol):
     def whole(self, image: Tensor, classify: bool) -> Answer:
         """Restores an image (1, 3, H, W) in one piece."""
 
-    def tiled(self, image: Tensor, plan: Plan, classify: bool) -> tuple[Answer, int]:
+    def tiled(self, image: Tensor, plan: Plan, classify: bool, tick: Tick) -> tuple[Answer, int]:
         """Restores an image whose sides are multiples of the stride in tiles; tells how often they were halved."""
 
     def probabilities(self, logits: Tensor) -> Tensor:
@@ -99,9 +99,9 @@ class TorchEngine:
         logits = classifier(classifier_features(features, self._backbone, classifier.config.features))
         return Answer(self._backbone.forward_head(features, x).float().cpu(), logits.float().cpu())
 
-    def tiled(self, image: Tensor, plan: Plan, classify: bool) -> tuple[Answer, int]:
+    def tiled(self, image: Tensor, plan: Plan, classify: bool, tick: Tick) -> tuple[Answer, int]:
         """See the protocol."""
-        outcome = run_tiled(self._backbone, image, plan, self.device, self._named() if classify else None)
+        outcome = run_tiled(self._backbone, image, plan, self.device, self._named() if classify else None, tick)
         return _answer(outcome), outcome.halvings
 
     def probabilities(self, logits: Tensor) -> Tensor:
@@ -137,9 +137,9 @@ class ExportedEngine:
         """See the protocol."""
         return Answer(self._network(image), self._network.logits(image) if classify else None)
 
-    def tiled(self, image: Tensor, plan: Plan, classify: bool) -> tuple[Answer, int]:
+    def tiled(self, image: Tensor, plan: Plan, classify: bool, tick: Tick) -> tuple[Answer, int]:
         """See the protocol; types are named from a few parts of the image."""
-        outcome = run_alone(self._network, image, plan, self.align)
+        outcome = run_alone(self._network, image, plan, self.align, tick)
         logits = [self._network.logits(part[None].contiguous()) for part in parts(image[0])] if classify else []
         return Answer(outcome.restored, torch.stack(logits).mean(0) if logits else None), outcome.halvings
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from maskdcpt.inference.verdict import Verdict
-from maskdcpt.inference.work import Restored, Workshop
+from maskdcpt.inference.work import Restored, Watch, Workshop
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,10 +23,13 @@ class Examined:
     restored: Restored | None
     """What looking has restored, if that is all there is to do."""
 
-    def restore(self) -> Restored:
+    def restore(self, watch: Watch | None = None) -> Restored:
         """Restores it; without another pass through the network if looking was one like it.
+
+        Args:
+            watch: As for ``Restorer.restore_pixels``.
 
         Raises:
             UserError: As for ``Restorer.restore``.
         """
-        return self.workshop.restore(self.pixels) if self.restored is None else self.restored
+        return self.workshop.restore(self.pixels, watch=watch) if self.restored is None else self.restored

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -73,6 +74,8 @@ class Stages:
     """What remembers finished results; None if nothing does."""
     show: bool
     """Whether the first frame and its result are kept."""
+    watch: Callable[[Job, float], None] | None = None
+    """Is told how far a frame is that is restored in tiles, from 0 to 1."""
 
     def read(self, job: Job) -> Iterator[Frame]:
         """The frames of an image.
@@ -92,6 +95,7 @@ class Stages:
             UserError: If it cannot be restored.
             OSError: If there is no place for its result.
         """
+        watch = None if self.watch is None else partial(self.watch, job)
         for number, frame in enumerate(frames):
             if number == 0:
                 job.target.parent.mkdir(parents=True, exist_ok=True)  # before the network's work, which would be lost
@@ -101,7 +105,10 @@ class Stages:
                     return
             with naming(job.source):
                 examined, job.examined = job.examined, None  # which holds pixels
-                restored = examined.restore() if examined else self.restorer.restore_pixels(frame.pixels)
+                if examined:
+                    restored = examined.restore(watch)
+                else:
+                    restored = self.restorer.restore_pixels(frame.pixels, watch=watch)
             job.notes += restored.notes
             if self.show and number == 0:
                 job.shown = Shown(frame.pixels, restored.pixels)

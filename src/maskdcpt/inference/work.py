@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,9 +16,12 @@ from maskdcpt.inference.engine import Answer, Engine
 from maskdcpt.inference.memory import SHARE, free_memory, ran_out
 from maskdcpt.inference.options import RestoreOptions
 from maskdcpt.inference.precision import multiplies_bfloat16
-from maskdcpt.inference.tiling import Manner, Plan, make_plan
+from maskdcpt.inference.tiling import Manner, Plan, Tick, count_rounds, make_plan
 
 FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+Watch: TypeAlias = Callable[[float], None]
+"""Is told now and then, of an image that is restored in tiles, what share of the work is done, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,12 @@ class Workshop:
         fast = options.precision == "auto" and multiplies_bfloat16(engine.device)
         self._format = torch.bfloat16 if fast else FORMATS.get(options.precision, torch.float32)
 
-    def restore(self, pixels: Tensor, *, classify: bool = False) -> Restored:
+    def restore(self, pixels: Tensor, *, classify: bool = False, watch: Watch | None = None) -> Restored:
         """Restores an image; see ``Restorer.restore_pixels``."""
         notes: list[str] = []
         with torch.inference_mode():
             image = pixels[None].float().cpu()
-            restored, logits = self._finite(image, classify, notes)
+            restored, logits = self._finite(image, classify, notes, watch)
             restored.clamp_(0, 1)
         types = {} if logits is None else self.ranking(logits)
         return Restored(self._share(image, restored), tuple(dict.fromkeys(notes)), types)
@@ -108,36 +111,38 @@ class Workshop:
         # What leaves inference mode through an operation is an ordinary tensor again.
         return restored[0].clone()
 
-    def _finite(self, image: Tensor, classify: bool, notes: list[str]) -> Answer:
+    def _finite(self, image: Tensor, classify: bool, notes: list[str], watch: Watch | None) -> Answer:
         """Restores in the format asked for, and once more in float32 if that gives numbers that are none."""
         if self._format != torch.float32:
             with torch.autocast(self._engine.device.type, self._format):
-                answer = self._symmetries(image, classify, notes)
+                answer = self._symmetries(image, classify, notes, watch)
             if _is_finite(answer):
                 return answer
             notes.append(f"{str(self._format).removeprefix('torch.')} gave numbers that are not finite; used float32")
-        answer = self._symmetries(image, classify, notes)
+        answer = self._symmetries(image, classify, notes, watch)
         _require_finite(answer)
         return answer
 
-    def _symmetries(self, image: Tensor, classify: bool, notes: list[str]) -> Answer:
+    def _symmetries(self, image: Tensor, classify: bool, notes: list[str], watch: Watch | None) -> Answer:
         """Restores, as the mean over the symmetries of the square if that is asked for."""
         if not self._options.self_ensemble:
-            return self._once(image, classify, notes)
+            return self._once(image, classify, notes, watch)
         total, evidence = torch.zeros_like(image), []
-        for turns, mirrored in product(range(4), (False, True)):
+        for number, (turns, mirrored) in enumerate(product(range(4), (False, True))):
             seen = torch.rot90(image.flip(-1) if mirrored else image, turns, (-2, -1))
-            restored, logits = self._once(seen, classify, notes)
+            restored, logits = self._once(seen, classify, notes, _part(watch, number, 8))
             back = torch.rot90(restored, -turns, (-2, -1))
             total += back.flip(-1) if mirrored else back
             evidence += [] if logits is None else [logits]
         return Answer(total / 8, torch.stack(evidence).mean(0) if evidence else None)
 
-    def _once(self, image: Tensor, classify: bool, notes: list[str]) -> Answer:
+    def _once(self, image: Tensor, classify: bool, notes: list[str], watch: Watch | None = None) -> Answer:
         """Restores in one piece or in tiles, whichever memory allows."""
-        return self._follow(self._usual_plan(image), image, classify, notes)
+        return self._follow(self._usual_plan(image), image, classify, notes, watch)
 
-    def _follow(self, plan: Plan, image: Tensor, classify: bool, notes: list[str]) -> Answer:
+    def _follow(
+        self, plan: Plan, image: Tensor, classify: bool, notes: list[str], watch: Watch | None = None
+    ) -> Answer:
         """Restores by a plan, or where memory runs out in smaller tiles."""
         (height, width), size = image.shape[-2:], self._padded(image)
         try:
@@ -149,7 +154,8 @@ class Workshop:
                         raise
                 plan = self._plan(size, max(size) // 2)
                 notes.append(f"memory ran out for the whole image; restored {plan}")
-            answer, halvings = self._engine.tiled(pad_to(image, size), plan, classify)
+            tick = _tick(watch, count_rounds(self._engine.outline, plan))
+            answer, halvings = self._engine.tiled(pad_to(image, size), plan, classify, tick)
         except (RuntimeError, MemoryError) as error:
             if not ran_out(error):
                 raise
@@ -184,3 +190,21 @@ def _is_finite(answer: Answer) -> bool:
 def _require_finite(answer: Answer) -> None:
     if not _is_finite(answer):
         raise UserError("the network's output is not finite; its weights are damaged, or do not suit the image")
+
+
+def _part(watch: Watch | None, number: int, count: int) -> Watch | None:
+    """What watches one of several works of the same size."""
+    return None if watch is None else lambda share: watch((number + share) / count)
+
+
+def _tick(watch: Watch | None, rounds: int) -> Tick:
+    """What tiles tell, as the share of the whole work."""
+    done = 0.0
+
+    def tick(share: float) -> None:
+        nonlocal done
+        done += share
+        if watch is not None:
+            watch(min(1.0, done / rounds))
+
+    return tick

@@ -35,6 +35,8 @@ class Moment:
     """Values that it holds at once, its result included."""
     held: dict[int, float]
     """Values of all results of parts that are needed now or later, by the level that they belong to."""
+    sums: int = 0
+    """Sums over the whole image that it asks for, one after the other."""
 
 
 @dataclass
@@ -89,9 +91,11 @@ class _Witness(View):
         self.outline = Outline()
         self._side, self._level = side, 1
         self._live = Counter[int]()
+        self._asked = 0
         self._owners: dict[int, list[int]] = {}  # of each result the level, which changes when it is handed down
 
     def part(self, function: Callable[..., Tensor], *inputs: Tensor, reach: int, wraps: bool = False) -> Tensor:
+        asked = self._asked
         with LiveValues() as live:
             result = function(*inputs, self)
         owner = self._owners[id(result)] = [self._level]
@@ -100,7 +104,7 @@ class _Witness(View):
         pixels = self._side**2
         held = {level: count / pixels for level, count in self._live.items()}
         values = sum(x.numel() for x in inputs)
-        self.outline.moments.append(Moment(self._level, values / pixels, live.most / pixels, held))
+        self.outline.moments.append(Moment(self._level, values / pixels, live.most / pixels, held, self._asked - asked))
         self.outline.reach[self._level] += reach * min(self._side // x.shape[-2] for x in inputs)
         return result
 
@@ -115,10 +119,12 @@ class _Witness(View):
         return levels
 
     def mean(self, x: Tensor) -> Tensor:
+        self._asked += 1
         self.outline.sums = True
         return super().mean(x)
 
     def cosine(self, q: Tensor, k: Tensor) -> Tensor:
+        self._asked += 1
         self.outline.sums = True
         return super().cosine(q, k)
 

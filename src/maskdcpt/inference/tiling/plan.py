@@ -61,6 +61,21 @@ class Plan:
         return f"{self.manner.value}{tiles}"
 
 
+def count_rounds(known: Outline, plan: Plan) -> int:
+    """How often an image is gone over in tiles: once for each part, and once more for each sum over the image.
+
+    Args:
+        known: The network.
+        plan: How it is restored.
+    """
+    if plan.manner is Manner.PARTS:
+        return sum(1 + moment.sums for moment in known.moments) + 1  # and the head
+    if plan.manner is Manner.FUSED:
+        fine = sum(moment.sums for moment in known.moments if moment.level < plan.below)
+        return fine + 2 + sum(1 + moment.sums for moment in known.moments if moment.level >= plan.below)
+    return 1
+
+
 def make_plan(
     known: Outline, size: tuple[int, int], *, tile: int, host: int, device: int | None = None, align: int = 1
 ) -> Plan:

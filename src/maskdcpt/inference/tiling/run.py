@@ -12,7 +12,7 @@ from maskdcpt.backbones import Backbone, Features
 from maskdcpt.inference.tiling.ledger import Sums
 from maskdcpt.inference.tiling.outline import HEAD_REACH
 from maskdcpt.inference.tiling.plan import Manner, Plan
-from maskdcpt.inference.tiling.sweep import Tiler
+from maskdcpt.inference.tiling.sweep import Tick, Tiler, no_tick
 from maskdcpt.inference.tiling.views import CanvasView, TileView
 from maskdcpt.masking import View
 from maskdcpt.pretraining import ClassificationDecoder, classifier_features
@@ -31,7 +31,12 @@ class Outcome:
 
 
 def run_tiled(
-    backbone: Backbone, x: Tensor, plan: Plan, place: torch.device, classifier: ClassificationDecoder | None = None
+    backbone: Backbone,
+    x: Tensor,
+    plan: Plan,
+    place: torch.device,
+    classifier: ClassificationDecoder | None = None,
+    tick: Tick = no_tick,
 ) -> Outcome:
     """Restores an image in tiles.
 
@@ -41,10 +46,11 @@ def run_tiled(
         plan: How; any but in one piece.
         place: The device.
         classifier: Names the damage, if it is given.
+        tick: As for ``Tiler``.
     """
     align = tile_unit(backbone, classifier)
     size = (x.shape[-2], x.shape[-1])
-    tiler = Tiler(size, align, place, plan.side, plan.values)
+    tiler = Tiler(size, align, place, plan.side, plan.values, tick)
     whole = CanvasView(tiler)
     evidence = None if classifier is None else _Evidence(backbone, classifier)
 
@@ -68,7 +74,7 @@ def run_tiled(
     return Outcome(restored, None if evidence is None else evidence.logits(place), tiler.halvings)
 
 
-def run_alone(run: Callable[[Tensor], Tensor], x: Tensor, plan: Plan, align: int) -> Outcome:
+def run_alone(run: Callable[[Tensor], Tensor], x: Tensor, plan: Plan, align: int, tick: Tick = no_tick) -> Outcome:
     """Restores an image in tiles that know nothing of one another, as a network without views can.
 
     Args:
@@ -76,8 +82,9 @@ def run_alone(run: Callable[[Tensor], Tensor], x: Tensor, plan: Plan, align: int
         x: As for ``run_tiled``.
         plan: As for ``run_tiled``, with tiles that stand alone.
         align: Multiple of pixels on which edges between tiles lie.
+        tick: As for ``Tiler``.
     """
-    tiler = Tiler((x.shape[-2], x.shape[-1]), align, torch.device("cpu"), plan.side, 0)
+    tiler = Tiler((x.shape[-2], x.shape[-1]), align, torch.device("cpu"), plan.side, 0, tick)
     restored = tiler.sweep(lambda tile, _: run(tile), [x], plan.side, plan.margin, feather=plan.feather)
     if restored is None:
         raise RuntimeError("the network has no result")

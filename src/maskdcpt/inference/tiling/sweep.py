@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from torch import Tensor, device
 
@@ -12,6 +13,13 @@ from maskdcpt.inference.tiling.geometry import Box, divide, weights
 from maskdcpt.inference.tiling.ledger import Ledger, Unanswered, new_canvas
 from maskdcpt.inference.tiling.views import TileView
 from maskdcpt.masking import View
+
+Tick: TypeAlias = Callable[[float], None]
+"""Is told how much of an image has been gone over since it was told before."""
+
+
+def no_tick(share: float) -> None:
+    """Tells nobody."""
 
 
 class Tiler:
@@ -23,13 +31,16 @@ class Tiler:
         place: Device that computes.
         side: Side of tiles in pixels; 0 to choose it for each part, by ``values``.
         values: How many values the inputs of a part may have in a tile.
+        tick: Is told of each tile what part of the image it is.
     """
 
-    def __init__(self, size: tuple[int, int], align: int, place: device, side: int, values: int) -> None:
+    def __init__(
+        self, size: tuple[int, int], align: int, place: device, side: int, values: int, tick: Tick = no_tick
+    ) -> None:
         self.size, self.align, self.place = size, align, place
         self.halvings = 0
         """How often the side of tiles had to be halved because memory ran out."""
-        self._side, self._values = side, values
+        self._side, self._values, self._tick = side, values, tick
 
     def part(self, function: Callable[..., Tensor], inputs: Sequence[Tensor], reach: int, wraps: bool) -> Tensor:
         """Computes a part of a network for the whole image; arguments as for ``View.part``."""
@@ -99,6 +110,7 @@ class Tiler:
                     if result is not None:
                         canvas.write(result, own, view)
                 boxes.append(own)
+                self._tick((own.bottom - own.top) * (own.right - own.left) / (self.size[0] * self.size[1]))
             if not ledger.settle():
                 return canvas.values
 
