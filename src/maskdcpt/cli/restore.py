@@ -200,8 +200,9 @@ def _summary(report: RestoreReport, target: Path) -> Iterator[str]:
         f", {count} {what}" for count, what in ((left, "left as they were"), (before, "done before")) if count
     )
     rate = restored / report.seconds
+    speed = f"{rate:.2f} images/s" if rate >= 0.1 or not restored else f"{1 / rate:.0f} s an image"
     total = len(report.outcomes)
-    yield f"{restored} of {total} images restored in {report.seconds:.1f} s ({rate:.2f} images/s){more}: {target}"
+    yield f"{restored} of {total} images restored in {report.seconds:.1f} s ({speed}){more}: {target}"
 
 
 def _found(report: RestoreReport) -> Iterator[str]:
