@@ -54,6 +54,7 @@ def test_the_command_measures_keeps_and_tells(command, tiny, photos):
     [
         (("none",), "none: no such file or folder of weights"),
         (("--images", "5"), "embedded images: 5 images, and 20 or more are needed"),
+        (("--images", "-1"), "embedded images: 0 images, and 20 or more are needed"),
         (("--data", "nowhere"), "nowhere"),
     ],
 )

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from maskdcpt.cli.restore import run
 from maskdcpt.images import read_image, write_image
 from maskdcpt.inference import Restorer
+from maskdcpt.reports import RestorationReport
 
 
 @pytest.fixture
@@ -71,3 +73,33 @@ def test_runtimes_refuse_what_they_cannot_run(command, tmp_path, weights, photos
     assert "this runtime takes a file that `maskdcpt export` made of such weights" in err
     code, _, err = command("restore", photos, tmp_path / "out", "--weights", "x.onnx", "--device", "cuda:7")
     assert code == 2
+
+
+def test_a_page_of_a_run_that_could_not_begin_leaves_nothing_behind(command, tmp_path, weights, photos):
+    page = tmp_path / "report.html"
+    code, _, err = command("restore", tmp_path / "none", tmp_path / "out", "--weights", weights, "--report", page)
+    assert code == 2
+    assert "no such file or folder" in err
+    assert [path.name for path in tmp_path.glob("report*")] == []
+    (photos / "0.png").write_text("text")
+    assert command("restore", photos / "0.png", tmp_path / "x.png", "--weights", weights, "--report", page)[0] == 2
+    assert [path.name for path in tmp_path.glob("report*")] == []
+
+
+def test_a_page_of_other_results_that_was_not_finished_is_not_mixed_in(command, tmp_path, weights, photos):
+    page = tmp_path / "report.html"
+    words = [str(word) for word in (photos, tmp_path / "out", "--weights", weights, "--report", page)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RestorationReport, "write", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(words)
+    code, _, err = command("restore", photos, tmp_path / "other", "--weights", weights, "--report", page)
+    assert code == 2
+    assert "entries of another page, which was not finished" in err
+    assert not (tmp_path / "other").exists()
+    assert command("restore", photos, tmp_path / "out", "--weights", weights, "--report", page)[0] == 0
+    assert "3 photos" in page.read_text()
+
+
+def interrupt(*args):
+    raise KeyboardInterrupt

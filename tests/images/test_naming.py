@@ -37,6 +37,8 @@ def test_templates(naming, new):
         ("{stm}{ext}", r"no field of names is called 'stm'; did you mean 'stem'\?"),
         ("{stem", "is no template of names"),
         ("{stem:d}{ext}", "is no template of names"),
+        ("{number:{width}}{ext}", "is no template of names"),
+        ("{number:{}}{ext}", "is no template of names"),
         ("../{stem}{ext}", "has to lie below the folder of results"),
         ("/{stem}{ext}", "has to lie below the folder of results"),
         ("", "has to lie below the folder of results"),

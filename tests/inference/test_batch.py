@@ -12,7 +12,7 @@ from PIL import Image
 from maskdcpt.errors import Preempted, UserError
 from maskdcpt.images import Naming, read_image, write_image
 from maskdcpt.images.sources import PillowSource
-from maskdcpt.inference import BatchOptions, RestoreOptions, Restorer, plan_files, restore_files
+from maskdcpt.inference import BatchOptions, RestoreOptions, Restorer, plan_files, restore_files, stages
 from maskdcpt.inference.verdict import Verdict
 
 FORCE = BatchOptions(force=True)
@@ -79,6 +79,54 @@ def test_a_file_goes_to_a_name_or_into_a_folder(tmp_path, restorer, photos):
     assert read_image(tmp_path / "new" / "named.jpg").format == "JPEG"
     restore_files(restorer, photos / "a.png", tmp_path / "new")
     assert files(tmp_path / "new") == ["a.png", "named.jpg"]
+
+
+def test_a_list_of_one_file_is_that_file(tmp_path, restorer, photos):
+    restore_files(restorer, [photos / "a.png"], tmp_path / "named.png")
+    assert (tmp_path / "named.png").is_file()
+
+
+def test_a_name_and_a_naming_are_not_both_given(tmp_path, restorer, photos):
+    for naming in (Naming(ext=".jpg"), Naming("{stem}_new{ext}")):
+        with pytest.raises(UserError, match=r"out\.png: a single image gets this name"):
+            restore_files(restorer, photos / "a.png", tmp_path / "out.png", BatchOptions(naming=naming))
+    restore_files(restorer, photos / "a.png", tmp_path, BatchOptions(naming=Naming(ext=".bmp")))
+    assert read_image(tmp_path / "a.bmp").format == "BMP"
+
+
+@pytest.mark.parametrize(("pattern", "target"), [("photos/**/*.*g", "photos/out"), ("photos/*.*g", "photos")])
+def test_a_pattern_does_not_stand_for_results(tmp_path, restorer, photos, pattern, target):
+    options = BatchOptions(naming=Naming("{stem}_new{ext}"))
+    report = restore_files(restorer, tmp_path / pattern, tmp_path / target, options)
+    assert statuses(report) == ["restored"] * 2
+    before = files(tmp_path)
+    assert statuses(restore_files(restorer, tmp_path / pattern, tmp_path / target, options)) == ["before"] * 2
+    assert files(tmp_path) == before
+
+
+def test_what_could_not_be_written_is_not_replaced_when_somebody_else_has_made_it(tmp_path, restorer, monkeypatch):
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    write_image(torch.rand(3, 5, 5), photos / "a.png")
+
+    def refuse(*args, **options):
+        raise UserError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "write_document", refuse)
+        assert statuses(restore_files(restorer, photos, out)) == ["failed"]
+    (out / "a.png").write_bytes(b"mine")
+    with pytest.raises(UserError, match="1 of 1 files exist"):
+        restore_files(restorer, photos, out)
+    assert (out / "a.png").read_bytes() == b"mine"
+
+
+def test_what_reading_dropped_is_told_where_only_the_first_frame_is_kept(tmp_path, restorer):
+    frames = [Image.effect_noise((8, 6), 60).convert("CMYK") for _ in range(8)]
+    frames[0].save(tmp_path / "pages.tif", save_all=True, append_images=frames[1:])
+    (outcome,) = restore_files(restorer, tmp_path / "pages.tif", tmp_path / "first.bmp").outcomes
+    assert "CMYK converted to RGB" in outcome.notes
+    assert "only the first of 8 frames, for BMP holds one" in outcome.notes
 
 
 def test_several_sources_and_names_by_a_template(tmp_path, restorer, photos):

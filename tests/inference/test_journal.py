@@ -101,6 +101,28 @@ def test_leftovers_of_a_killed_process_go(place):
 
 def test_a_file_that_is_no_journal_is_refused(place):
     folder, *_ = place
-    (folder / FOLDER / "restored.jsonl").write_text("[]\n")
-    with pytest.raises(UserError, match="line 1 is no JSON object"):
-        Journal(folder, {})
+    for text, message in (("[]\n", "line 1 is no JSON object"), ('{"target": "a.png"}\n', "line 1 tells of no result")):
+        (folder / FOLDER / "restored.jsonl").write_text(text)
+        with pytest.raises(UserError, match=message):
+            Journal(folder, {})
+
+
+def test_what_another_process_has_recorded_meanwhile_is_not_lost(place):
+    folder, source, _ = place
+    late = Journal(folder, {})
+    with Journal(folder, {}).owning(), Journal(folder, {}).recording(source, folder / "new.png"):
+        (folder / "new.png").write_bytes(b"result")
+    with pytest.raises(UserError, match="another process was restoring into this folder"), late.owning():
+        pass
+    assert Journal(folder, {}).finished(source, folder / "new.png")
+
+
+def test_what_could_not_be_written_is_not_expected_to_be_there(place):
+    folder, source, _ = place
+    journal = Journal(folder, {})
+    with pytest.raises(OSError, match="full"), journal.recording(source, folder / "new.png"):
+        raise OSError("full")
+    (folder / "new.png").write_bytes(b"somebody else's")
+    again = Journal(folder, {})
+    assert not again.begun(folder / "new.png")
+    assert not again.finished(source, folder / "new.png")

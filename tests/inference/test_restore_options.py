@@ -164,3 +164,34 @@ def test_work_in_tiles_is_watched_to_its_end(weights, options):
     unwatched = []
     restorer_of(weights).restore_pixels(PIXELS, watch=unwatched.append)
     assert unwatched == []  # in one piece there is nothing to tell
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_limit_of_a_job_in_a_group_further_in_counts(tmp_path, monkeypatch, version):
+    root = tmp_path / "memory" if version == 1 else tmp_path
+    names = {1: ("memory.limit_in_bytes", "memory.usage_in_bytes"), 2: ("memory.max", "memory.current")}[version]
+    for place, limit in (("jobs", 500_000), ("jobs/a:1", 800_000), ("jobs/other", 1)):
+        (root / place).mkdir(parents=True)
+        (root / place / names[0]).write_text(f"{limit}\n")
+        (root / place / names[1]).write_text("100000\n")
+        (root / place / "memory.stat").write_text("")
+    (tmp_path / "own").write_text({1: "5:cpu,memory:/jobs/a:1\n0::/\n", 2: "0::/jobs/a:1\n"}[version])
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "MEMBERSHIP", tmp_path / "own")
+    assert memory.free_memory(torch.device("cpu")) == 400_000
+    (root / "jobs" / names[0]).write_text("900000\n")
+    assert memory.free_memory(torch.device("cpu")) == 700_000
+
+
+def test_tiles_of_a_narrow_image_that_are_divided_are_blended_all_the_same():
+    x = torch.rand(1, 3, 160, 40, generator=torch.Generator().manual_seed(0))
+    plan = Plan(Manner.ALONE, side=160, margin=16, feather=16)
+
+    def short(tile):
+        if tile.shape[-2] > 75:
+            raise MemoryError
+        return 2 * tile
+
+    found = run_alone(short, x, plan, 8)
+    assert found.halvings
+    assert (found.restored - 2 * x).abs().max() < 1e-6

@@ -45,9 +45,7 @@ def test_weights_of_all_tiles_are_one_everywhere_whichever_tile_was_divided(unit
     size = (units[0] * align, units[1] * align)
     boxes = divide(size, max(side, 4 * margin), align)
     divided = boxes.pop(split % len(boxes))
-    boxes += (
-        divided.quarters(align) if min(divided.bottom - divided.top, divided.right - divided.left) > 15 else [divided]
-    )
+    boxes += divided.quarters(align, 2 * margin)
     total = torch.zeros(size)
     for box in boxes:
         box.grown(margin, size).crop(total).add_(weights(box, margin, size))
@@ -67,3 +65,11 @@ def test_margins_end_at_the_border_or_wrap_where_the_tile_does_not_fill_the_axis
     assert Box(0, 8, 16, 16).grown(4, (16, 20)) == Box(0, 4, 16, 20)
     assert Box(0, 8, 16, 16).wrapped(4, (16, 20)) == Box(0, 4, 16, 20)
     assert Box(0, 0, 8, 8).wrapped(4, (16, 20)) == Box(-4, -4, 12, 12)
+
+
+@given(units=SIZES, least=st.integers(1, 60))
+def test_quarters_have_no_side_shorter_than_allowed_unless_the_box_has(units, least):
+    box = Box(0, 0, 2 * units[0], 2 * units[1])
+    for part in box.quarters(2, least):
+        assert part.bottom - part.top >= min(least, box.bottom)
+        assert part.right - part.left >= min(least, box.right)

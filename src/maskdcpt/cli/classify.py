@@ -30,7 +30,7 @@ class Options:
     """Folder of weights with a classifier or of a training run, or user/name on the Hugging Face Hub."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Prints each line as JSON: image, types with their probabilities, clean and unfamiliar (true, false, or null where
-    the weights cannot tell) and reason."""
+    the weights cannot tell), reason, and complete (whether no damage is known that they would overlook)."""
     device: str = "auto"
     """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
 

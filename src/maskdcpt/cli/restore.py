@@ -51,7 +51,8 @@ class Options:
     output_template: Annotated[str | None, tyro.conf.arg(metavar="TEMPLATE")] = None
     """What results in a folder are called, of {folder}, {stem}, {ext} and {number}, such as '{number:04}{ext}'."""
     format: Annotated[str | None, tyro.conf.arg(metavar="EXT")] = None
-    """Format of results in a folder, by its ending, such as png; without it that of each original."""
+    """Format of results in a folder, by its ending, such as png; without it that of each original. The name of a single
+    result tells its own."""
     quality: Annotated[int | None, tyro.conf.arg(metavar="1-100")] = None
     """Quality of JPEG, WebP and AVIF; without it that of each original, or a high one."""
     depth: Literal[8, 16, 32] | None = None
@@ -101,7 +102,7 @@ def run(argv: list[str]) -> int:
     restorer = load_restorer(options.weights, options.device, network, options.runtime)
     if options.dry_run:
         return _tell_plan(options, restorer, sources, target, batch)
-    page = None if options.report is None else _Page(options.report, options.weights, options.force)
+    page = None if options.report is None else _Page(options, options.report, target)
 
     def watch(outcome: Outcome, shown: Shown | None) -> None:
         if options.json:
@@ -167,12 +168,12 @@ def _tell_plan(
 class _Page:
     """The page of a run, to which images are added as they are done."""
 
-    def __init__(self, path: Path, weights: str, force: bool) -> None:
+    def __init__(self, options: Options, path: Path, target: Path) -> None:
         from maskdcpt.reports import require_new_page  # takes seconds to import, and only pages need it
         from maskdcpt.reports.restoration import RestorationReport
 
-        require_new_page(path, force)
-        self._report = RestorationReport(path, {"Weights": weights})
+        require_new_page(path, options.force)
+        self._report = RestorationReport(path, {"Weights": options.weights, "Results": str(target)})
 
     def add(self, outcome: Outcome, shown: Shown | None) -> None:
         from maskdcpt.reports.restoration import RestorationEntry

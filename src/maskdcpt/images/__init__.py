@@ -1,6 +1,6 @@
 """Pictures on disk and in memory, and the one form they have inside: RGB (3, H, W), float32 in [0, 1]."""
 
-from maskdcpt.images.batch import BatchReport, pair_files, refuse_existing, refuse_originals, work_through
+from maskdcpt.images.batch import BatchReport, is_single, pair_files, refuse_existing, refuse_originals, work_through
 from maskdcpt.images.discover import list_images
 from maskdcpt.images.document import Document, Frame, decode_document
 from maskdcpt.images.encode import Encoded
@@ -34,6 +34,7 @@ __all__ = [
     "from_tensor",
     "hold",
     "hold_file",
+    "is_single",
     "list_images",
     "pair_files",
     "pixel_limit",

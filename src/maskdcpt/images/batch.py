@@ -42,7 +42,11 @@ class BatchReport:
 
 
 def pair_files(
-    source: Path | Sequence[Path], target: Path, naming: Naming = SAME_NAMES, recursive: bool = True
+    source: Path | Sequence[Path],
+    target: Path,
+    naming: Naming = SAME_NAMES,
+    recursive: bool = True,
+    results: Collection[Path] = (),
 ) -> list[tuple[Path, Path]]:
     """Every image that ``source`` is or holds, with the file that it is to become.
 
@@ -52,15 +56,21 @@ def pair_files(
             which mirrors a single folder.
         naming: How files in a folder are called.
         recursive: Whether to look into folders below a folder.
+        results: As for ``find_images``.
 
     Raises:
-        UserError: If there is no image, source and target overlap, the target's suffix is no image format's, or two
-            images would become one.
+        UserError: If there is no image, source and target overlap, the target's suffix is no image format's, two
+            images would become one, or both a name and a naming are given.
     """
     sources = [source] if isinstance(source, Path) else list(source)
-    found = find_images(sources, recursive)
-    if len(sources) == 1 and sources[0].is_file() and not target.is_dir():
+    found = find_images(sources, recursive, results)
+    if is_single(source) and not target.is_dir():
         format_of(target)
+        if naming != SAME_NAMES:
+            raise UserError(
+                f"{target}: a single image gets this name and the format of its ending, so no suffix, template or "
+                "format can be given; or name a folder that exists"
+            )
         pairs = [(found[0].path, target)]
     else:
         if target.exists() and not target.is_dir():
@@ -76,6 +86,12 @@ def pair_files(
         both = " and ".join(str(path) for path, new in pairs if new == twice[0])
         raise UserError(f"{both} would both become {twice[0]}; rename one")
     return pairs
+
+
+def is_single(source: Path | Sequence[Path]) -> bool:
+    """Whether what was asked for is one image, by its name."""
+    sources = [source] if isinstance(source, Path) else list(source)
+    return len(sources) == 1 and sources[0].is_file()
 
 
 def _refuse_overlap(source: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maskdcpt.errors import Preempted, UserError, nearest
-from maskdcpt.images import pair_files, refuse_existing
+from maskdcpt.images import is_single, pair_files, refuse_existing
 from maskdcpt.inference.journal import Journal
 from maskdcpt.inference.outcome import BatchOptions, Outcome, Shown, Status
 from maskdcpt.inference.restorer import BaseRestorer
@@ -75,12 +75,13 @@ def plan_files(
             is one that the weights do not know.
     """
     _require_known(restorer, options.only)
-    pairs = tuple(pair_files(sources, target, options.naming, options.recursive))
-    if isinstance(sources, Path) and sources.is_file():
+    if is_single(sources):
+        pairs = tuple(pair_files(sources, target, options.naming))
         if not options.force:
             refuse_existing([pairs[0][1]])
         return Plan(pairs, frozenset(), None)
     journal = Journal(target, {**restorer.describe(), **options.as_dict()})
+    pairs = tuple(pair_files(sources, target, options.naming, options.recursive, journal.results()))
     if options.force:
         return Plan(pairs, frozenset(), journal)
     before = frozenset(new for source, new in pairs if journal.finished(source, new))

@@ -85,7 +85,7 @@ def calibrate(
     if not known:
         raise UserError(f"none of the types that the weights know can be made from clean images: {', '.join(classes)}")
     names = list(clean.names)
-    order = np.random.default_rng(derive_seed("calibration", seed)).permutation(len(names))[:count]
+    order = np.random.default_rng(derive_seed("calibration", seed)).permutation(len(names))[: max(0, count)]
     if len(order) < LEAST_IMAGES:
         raise UserError(
             f"{source}: {len(order)} images, and {LEAST_IMAGES} or more are needed to tell a rate of {LIMIT:.0%}"

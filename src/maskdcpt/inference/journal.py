@@ -9,10 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from maskdcpt.errors import UserError
 from maskdcpt.files import append_durably, append_row, read_rows, remove_unfinished, sole_owner, write_rows
 
 FOLDER = ".maskdcpt"
 """Folder, in that of the results, of what is known about them."""
+
+NOTHING: list[Any] = []
+"""What is recorded of a result that could not be written."""
 
 
 class Journal:
@@ -27,18 +31,20 @@ class Journal:
         self._folder = folder
         self._path = folder / FOLDER / "restored.jsonl"
         self._settings = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-        self._rows = {row["target"]: row for row in read_rows(self._path)}
+        self._rows = self._read()
 
     @contextmanager
     def owning(self) -> Iterator[None]:
         """Keeps other processes from writing results to the folder, and clears what a killed one has left.
 
         Raises:
-            UserError: If another process is at it.
+            UserError: If another process is at it, or has been since the journal was read.
             OSError: If the folder cannot be written.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with sole_owner(self._path.parent / "lock", "restoring into", self._folder):
+            if self._read() != self._rows:  # what was planned by the old rows may be done
+                raise UserError(f"{self._folder}: another process was restoring into this folder; try once more")
             for folder in {self._folder, *((self._folder / target).parent for target in self._rows)}:
                 remove_unfinished(folder)
             write_rows(self._path, self._rows.values())  # without a line that an interruption has cut off
@@ -55,6 +61,21 @@ class Journal:
         row = self._rows.get(self._name(target), {})
         return bool(row) and row["result"] is None
 
+    def results(self) -> frozenset[Path]:
+        """All files of the folder that are results, or were to be."""
+        return frozenset(self._folder / name for name in self._rows)
+
+    @contextmanager
+    def recording(self, source: Path, target: Path) -> Iterator[None]:
+        """Records that a result is written in the block; after an error there, that none is."""
+        self.begin(source, target)
+        try:
+            yield
+        except Exception:
+            self._record(source, target, NOTHING, append_row)  # what appears there later is somebody else's
+            raise
+        self.finish(source, target)
+
     def begin(self, source: Path, target: Path) -> None:
         """Records that a result is about to be written, and waits until the disk has that."""
         self._record(source, target, None, append_durably)
@@ -66,7 +87,7 @@ class Journal:
     def _record(
         self, source: Path, target: Path, result: list[Any] | None, append: Callable[[Path, dict[str, Any]], None]
     ) -> None:
-        row = {
+        row: dict[str, Any] = {
             "target": self._name(target),
             "source": _state(source),
             "settings": self._settings,
@@ -74,6 +95,13 @@ class Journal:
         }
         append(self._path, row)
         self._rows[row["target"]] = row
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        rows = read_rows(self._path)
+        for number, row in enumerate(rows, 1):
+            if not row.keys() >= {"target", "source", "settings", "result"}:
+                raise UserError(f"{self._path}: line {number} tells of no result; mend it or remove the file")
+        return {row["target"]: row for row in rows}
 
     def _name(self, target: Path) -> str:
         return target.relative_to(self._folder).as_posix()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -14,6 +15,13 @@ SHARE = 0.75
 """Part of the free memory that is taken without being asked; the rest is for what happens beside."""
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
+MEMBERSHIP = Path("/proc/self/cgroup")
+LIMITS = {
+    "": ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.stat", "total_inactive_file"),
+}
+"""Files of a control group that tell its limit and what is used, and what of that can be freed: of version 2, and of
+version 1, which has a hierarchy of its own for memory."""
 
 
 def ran_out(error: BaseException) -> bool:
@@ -22,7 +30,7 @@ def ran_out(error: BaseException) -> bool:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that a device can still give; for the CPU those of the machine, or of the container where it has fewer."""
+    """Bytes that a device can still give; for the CPU those of the machine, or of a container or job with fewer."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -39,11 +47,8 @@ def _machine() -> int:
 def _containers() -> list[int]:
     """What is left below the limits of control groups, both versions; where there are none, more than can be."""
     left = [sys.maxsize]
-    for limit, used, statistics, cache in (
-        ("memory.max", "memory.current", "memory.stat", "inactive_file"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
-    ):
-        files = [CGROUP / name for name in (limit, used, statistics)]
+    for folder, (limit, used, statistics, cache) in _groups():
+        files = [folder / name for name in (limit, used, statistics)]
         if not all(file.is_file() for file in files):
             continue
         most, taken, lines = (file.read_text(encoding="ascii").strip() for file in files)
@@ -51,3 +56,16 @@ def _containers() -> list[int]:
             freeable = dict(line.split() for line in lines.splitlines()).get(cache, "0")
             left.append(max(0, int(most) - int(taken) + int(freeable)))
     return left
+
+
+def _groups() -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """The control groups that this process is in, of which every outer one limits it as well."""
+    places = dict.fromkeys(LIMITS, "/")
+    if MEMBERSHIP.is_file():
+        for line in os.fsdecode(MEMBERSHIP.read_bytes()).splitlines():
+            _, controllers, place = line.split(":", 2)
+            places.update((name, place) for name in controllers.split(",") if name in LIMITS)
+    for name, place in places.items():
+        root = CGROUP / name
+        inmost = root / place.lstrip("/")  # which a container may not see; then its own group is the root
+        yield from ((folder, LIMITS[name]) for folder in (inmost, *inmost.parents) if folder.is_relative_to(root))

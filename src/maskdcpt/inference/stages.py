@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -86,7 +87,6 @@ class Stages:
         job.started = time.perf_counter()
         job.document = open_document(job.source)
         yield from job.document.frames
-        job.notes += job.document.notes
 
     def work(self, job: Job, frames: Iterator[Frame]) -> Iterator[Tensor]:
         """The restored frames of an image; none of one that stays as it is.
@@ -122,14 +122,11 @@ class Stages:
             OSError: If the disk is full or the result cannot be written.
         """
         first = next(restored, None)  # with which it is settled whether the image stays as it is
-        if self.journal is not None:
-            self.journal.begin(job.source, job.target)
-        if first is None:
-            self._leave(job)
-        else:
-            self._encode(job, chain([first], restored))
-        if self.journal is not None:
-            self.journal.finish(job.source, job.target)
+        with nullcontext() if self.journal is None else self.journal.recording(job.source, job.target):
+            if first is None:
+                self._leave(job)
+            else:
+                self._encode(job, chain([first], restored))
         return job.done()
 
     def _judge(self, job: Job, frame: Frame) -> None:
@@ -151,14 +148,13 @@ class Stages:
         if format_of(job.target) == job.document.format and not self.options.converts:
             with atomic_file(job.target) as temporary:
                 shutil.copyfile(job.source, temporary)
-            job.notes.clear()  # nothing was dropped, then
         else:
             self._encode(job, (frame.pixels for frame in job.document.frames))
 
     def _encode(self, job: Job, pixels: Iterator[Tensor]) -> None:
         assert job.document is not None
         options = self.options
-        job.notes += write_document(
+        notes = write_document(
             job.document,
             pixels,
             job.target,
@@ -166,3 +162,6 @@ class Stages:
             depth=options.depth,
             metadata=options.metadata,
         )
+        # Only now: frames are read until the result has all that it holds, which may be fewer than there are.
+        job.notes[:0] = job.document.notes
+        job.notes += notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ class Spool:
     """Named rows in a file of JSON lines, of which one at a time is in memory; it survives an interruption.
 
     Args:
-        path: The file. If it is there, its rows are gone on with; a last one that was cut off is dropped.
+        path: The file, made with the first row. If it is there, its rows are gone on with; a last one that was cut off
+            is dropped.
         about: What the rows belong to.
 
     Raises:
@@ -27,9 +29,8 @@ class Spool:
         if path.exists():
             _cut_torn_line(path)
         first = next(_read(path), None) if path.exists() else None
-        if first is None:
-            append_row(path, {"about": dict(about)})
-        elif first.get("about") != dict(about):
+        self._first = {"about": dict(about)}
+        if first is not None and first != self._first:
             raise UserError(
                 f"{path}: entries of another page, which was not finished, are here; "
                 "finish it with the command that began it, or remove the file"
@@ -41,6 +42,8 @@ class Spool:
         Raises:
             OSError: If the disk is full or the file cannot be written.
         """
+        if not self._path.exists() or not self._path.stat().st_size:
+            append_row(self._path, self._first)
         append_row(self._path, dict(row))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -49,12 +52,10 @@ class Spool:
 
     def remove(self) -> None:
         """Deletes the file, whose rows are no longer needed."""
-        self._path.unlink()
+        self._path.unlink(missing_ok=True)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        rows = _read(self._path)
-        next(rows)
-        return rows
+        return islice(_read(self._path), 1, None) if self._path.exists() else iter(())
 
 
 def _read(path: Path) -> Iterator[dict[str, Any]]:

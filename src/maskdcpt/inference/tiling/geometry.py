@@ -49,17 +49,17 @@ class Box(NamedTuple):
                 x = x.narrow(axis, start, stop - start)
         return x
 
-    def quarters(self, align: int) -> list[Box]:
+    def quarters(self, align: int, least: int = 1) -> list[Box]:
         """Divided once along each axis, where it is at least two units long; one box if along none.
 
         Args:
             align: Pixels of a unit; all new edges lie on multiples of it.
+            least: Shortest side in pixels that dividing may give.
         """
-        middles = [
-            (start, start + (stop - start) // (2 * align) * align, stop)
+        rows, columns = (
+            list(pairwise(_halved(start, stop, align, least)))
             for start, stop in ((self.top, self.bottom), (self.left, self.right))
-        ]
-        rows, columns = ([pair for pair in pairwise(edges) if pair[0] < pair[1]] for edges in middles)
+        )
         return [Box(top, left, bottom, right) for top, bottom in rows for left, right in columns]
 
 
@@ -73,6 +73,11 @@ def divide(size: tuple[int, int], side: int, align: int) -> list[Box]:
     """
     rows, columns = (_edges(extent, max(1, side // align), align) for extent in size)
     return [Box(top, left, bottom, right) for top, bottom in pairwise(rows) for left, right in pairwise(columns)]
+
+
+def _halved(start: int, stop: int, align: int, least: int) -> tuple[int, ...]:
+    middle = start + (stop - start) // (2 * align) * align
+    return (start, middle, stop) if min(middle - start, stop - middle) >= max(1, least) else (start, stop)
 
 
 def _edges(extent: int, longest: int, align: int) -> list[int]:

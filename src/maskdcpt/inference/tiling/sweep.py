@@ -100,8 +100,8 @@ class Tiler:
                 except Unanswered:
                     pass
                 except (RuntimeError, MemoryError) as error:
-                    quarters = own.quarters(self.align)
-                    if not ran_out(error) or len(quarters) == 1 or own.bottom - own.top < 4 * feather:
+                    quarters = own.quarters(self.align, 2 * feather)
+                    if not ran_out(error) or len(quarters) == 1:
                         raise
                     self._halve(own, side)
                     waiting += quarters[::-1]
