@@ -138,6 +138,38 @@ def test_something_else_does_not_go_on(command, photos, weights, quick, tmp_path
     assert command(*words, "--force")[0] == 0
 
 
+HOLD = """
+import pathlib, sys
+from maskdcpt.files import sole_owner
+with sole_owner(pathlib.Path(sys.argv[1]), "evaluating in"):
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_beginning_anew_takes_nothing_from_one_that_is_at_work(command, photos, quick, tmp_path):
+    out = tmp_path / "out"
+    words = ["evaluate", "--protocol", "quick", "--data", photos, "--out", out, "--no-efficiency"]
+    assert command(*words)[0] == 0
+    before = {path: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    holding = [sys.executable, "-c", HOLD, out / ".lock"]
+    with subprocess.Popen(holding, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"\n"
+        code, _, err = command(*words, "--force")
+        other.stdin.close()
+    assert code == 2
+    assert "another process is evaluating in this folder" in err
+    assert {path: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+
+
+def test_no_images_are_not_all(command, photos, quick, tmp_path):
+    code, _, err = command(
+        "evaluate", "--protocol", "quick", "--data", photos, "--out", tmp_path / "o", "--images", "0"
+    )
+    assert code == 2
+    assert "--images is 0" in err
+
+
 def test_what_nothing_was_measured_of_binds_to_nothing(command, photos, quick, tmp_path):
     words = ["evaluate", "--protocol", "quick", "--data", photos, "--out", tmp_path / "out", "--no-efficiency"]
     code, _, err = command(*words, "--restored", f"a={photos}")

@@ -67,6 +67,19 @@ def test_shifted_and_exchanged_pairs_are_named_everywhere(evaluate, pairs, tmp_p
     assert evaluate() == (warnings, [told])
 
 
+def test_results_side_by_side_keep_the_warning(evaluate, pairs, tmp_path, capsys):
+    write_image(torch.roll(procedural_image(1, SIZE), 3, -1), pairs / "lq" / "1.png")
+    warnings, told = evaluate()
+    shutil.copytree(tmp_path / "out", tmp_path / "again")
+    with pytest.raises(SystemExit) as end:
+        main(["evaluate", "--compare", str(tmp_path / "out"), str(tmp_path / "again"), "--out", str(tmp_path / "both")])
+    assert end.value.code == 0
+    (warning,) = warnings
+    assert warning in capsys.readouterr().out.splitlines()
+    assert json.loads((tmp_path / "both" / "summary.json").read_text())["alignment"] == told
+    assert "do not align" in (tmp_path / "both" / "report.html").read_text()
+
+
 def test_what_is_too_small_is_not_judged(evaluate):
     warnings, (told,) = evaluate("--preset", "smoke")
     assert not warnings

@@ -55,3 +55,10 @@ def test_a_worker_measures_what_this_process_measures(cases, orders):
 def test_other_weights_than_the_evaluation_began_with_are_refused(cases, orders):
     with pytest.raises(UserError, match="have changed while they were being measured"):
         measure_case(Task(orders._replace(described="[]"), cases[0], measured=False))
+
+
+def test_networks_that_work_side_by_side_share_the_memory(orders, monkeypatch):
+    monkeypatch.setattr("maskdcpt.inference.memory.free_memory", lambda device: 8000)
+    shares = {share: make_arms(orders.choice._replace(share=share))[1].restorer.options.memory for share in (1, 2, 4)}
+    assert shares == {1: 0, 2: 3000, 4: 1500}  # 0 takes what there is when an image comes
+    assert describe(make_arms(orders.choice._replace(share=4))) == orders.described

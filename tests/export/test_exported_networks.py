@@ -189,6 +189,18 @@ def test_openvino_reads_only_what_it_can(tmp_path):
         OpenVINORuntime(tmp_path / "net.pt2")
 
 
+def test_a_graph_that_openvino_cannot_compile_is_one_line(exported, monkeypatch):
+    openvino = pytest.importorskip("openvino", reason="needs the extra 'openvino', which `make test` installs")
+
+    def fail(*arguments):
+        raise RuntimeError("Exception from src/core:\nno such operation")
+
+    path = exported("nafnet")[1].paths[0]
+    monkeypatch.setattr(openvino.Core, "compile_model", fail)
+    with pytest.raises(UserError, match=r"not made for this OpenVINO: Exception from src/core: no such operation$"):
+        OpenVINORuntime(path)
+
+
 def test_without_a_classifier_only_classifying_is_an_error(kind, exported, monkeypatch):
     network = kind(exported("nafnet")[1].paths[0])
     monkeypatch.setattr(type(network), "types", ())

@@ -285,9 +285,23 @@ def test_other_names_and_other_sites_are_refused(server):
         refused(httpx.get(f"{server.address}/health", headers={"Host": host}), 400)
     for host in ("localhost", f"LOCALHOST:{server.port}", "[::1]:80"):
         assert httpx.get(f"{server.address}/health", headers={"Host": host}).status_code == 200
-    for origin in ("http://evil.example", "null", "http://127.0.0.1:1"):
+    for origin in ("http://evil.example", "null", "http://127.0.0.1:1", "http://["):
         refused(post(server, data=photo(), headers={"Origin": origin}), 403)
     assert post(server, data=photo(), headers={"Origin": server.address}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "origin", "status"),
+    [("/v1/restore?strength=2", "", b"422"), ("/v1/restore", "Origin: null\r\n", b"403")],
+)
+def test_who_is_refused_while_still_sending_sees_the_answer(server, target, origin, status):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\n{origin}Content-Length: 600000\r\n\r\n"
+        client.sendall(head.encode())
+        for _ in range(3):
+            time.sleep(0.1)
+            client.sendall(bytes(200_000))
+        assert client.recv(100).split()[1] == status
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/v1/restore"), ("DELETE", "/health"), ("GET", "/nothing")])

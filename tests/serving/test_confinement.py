@@ -92,6 +92,24 @@ def test_what_cannot_be_served_is_one_line(capsys, words, message):
     assert message in error
 
 
+@pytest.mark.parametrize(
+    ("address", "hosts", "known"),
+    [
+        ("127.0.0.1", (), True),
+        ("127.0.0.2", (), True),
+        ("::1", (), True),
+        ("0.0.0.0", (), False),
+        ("0.0.0.0", ("photos.example",), True),
+        ("127.0.0.1", ("photos.example",), True),
+    ],
+)
+def test_a_server_for_its_machine_alone_goes_by_no_foreign_name(address, hosts, known):
+    from maskdcpt.serving.server import host_names
+
+    names = host_names(address, hosts)
+    assert set(names) == ({"127.0.0.1", "::1", "localhost", address, *hosts} if known else set())
+
+
 def test_a_port_that_is_taken_is_told(capsys, server):
     end, error = serve(capsys, "--port", str(server.port))
     assert end == 2

@@ -1,6 +1,8 @@
 """How many tasks are taken, how long they may last, and what becomes of workers that go wrong."""
 
 import asyncio
+import os
+import signal
 import sys
 import time
 
@@ -95,6 +97,19 @@ def test_a_worker_that_goes_wrong_is_replaced(stand_in, word, status):
         assert desk.alive == 1
 
     at_desk(stand_in, scenario, seconds=2)
+
+
+def test_a_worker_that_is_ended_while_idle_costs_nobody_an_answer(stand_in):
+    async def scenario(desk):
+        first = await pid(desk)
+        os.kill(first, signal.SIGKILL)
+        async with asyncio.timeout(5):
+            while desk.alive:
+                await asyncio.sleep(0.01)
+        assert await pid(desk) != first
+        assert desk.alive == 1
+
+    at_desk(stand_in, scenario)
 
 
 def test_a_refused_task_leaves_the_worker_in_place(stand_in):

@@ -180,7 +180,7 @@ def test_an_upload_reaches_the_page(server):
     assert "event_id" in answer.json()
 
 
-@pytest.mark.parametrize("body", [b"{", b"[" * 100_000, b"\xff"])
+@pytest.mark.parametrize("body", [b"{", b"[" * 100_000, b"\xff", b'{"data": [[], NaN]}'])
 def test_a_submission_that_is_no_json_is_refused(server, body):
     answer = httpx.post(f"{server.address}/app/gradio_api/queue/join", content=body)
     assert (answer.status_code, answer.json()) == (400, {"error": "not JSON"})
@@ -200,6 +200,7 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
     (tmp_path / "link").symlink_to("/etc/hostname")
     assert is_within(f"{tmp_path}/x", tmp_path.resolve())
     assert not is_within(f"{tmp_path}/link", tmp_path.resolve())
+    assert not is_within(f"{tmp_path}/\ud800", tmp_path.resolve())  # which JSON can say, and no file be called
 
 
 def upload(server, data):

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from maskdcpt.data.procedural import procedural_image
@@ -35,19 +34,19 @@ def film(count, size=(16, 20)):
     return saved(frames[0], "TIFF", save_all=True, append_images=frames[1:])
 
 
-def test_every_frame_is_restored_once_and_the_first_is_examined(restorer, monkeypatch):
-    restored, examined = [], []
-    restore, examine = restorer.restore_pixels, restorer.examine
-    monkeypatch.setattr(restorer, "restore_pixels", lambda x: restored.append(x) or restore(x))
-    monkeypatch.setattr(restorer, "examine", lambda x: examined.append(x) or examine(x))
+def test_every_frame_goes_through_the_network_once(restorer, monkeypatch):
+    passes = []
+    whole = restorer._engine.whole
+    monkeypatch.setattr(restorer._engine, "whole", lambda x, classify: passes.append(classify) or whole(x, classify))
     data = film(5)
     answer = do(restorer, data)
+    assert passes == [True, False, False, False, False]
     before, after = decode_document(data, "before"), decode_document(answer.blobs[0], "after")
-    assert (answer.values["frames"], len(after.frames), len(restored)) == (5, 5, 5)
-    assert len(examined) == 1
-    assert torch.equal(examined[0], before.frames[0].pixels)
+    assert (answer.values["frames"], len(after.frames)) == (5, 5)
+    verdict = restorer.examine(before.frames[0].pixels)
+    assert answer.values["verdict"]["types"] == dict(verdict.types)
     for old, new in zip(before.frames, after.frames, strict=True):
-        assert (restore(old.pixels).pixels - new.pixels).abs().max() <= 0.501 / 255
+        assert (restorer.restore_pixels(old.pixels).pixels - new.pixels).abs().max() <= 0.501 / 255
 
 
 def test_classifying_restores_nothing(restorer, monkeypatch):

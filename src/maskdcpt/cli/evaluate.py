@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,14 +16,15 @@ from maskdcpt.cli.evaluate_table import table
 from maskdcpt.environment import environment
 from maskdcpt.errors import UserError, require
 from maskdcpt.evaluation import PROTOCOLS, Protocol, find_protocol
+from maskdcpt.evaluation.alignment import SetAlignment, set_alignments
 from maskdcpt.evaluation.arms import Choice, make_arms
 from maskdcpt.evaluation.efficiency import Efficiency, measure_efficiency
-from maskdcpt.evaluation.engine import PAGE, SUMMARY, Plan, clear, measure
+from maskdcpt.evaluation.engine import PAGE, PROGRESS, SUMMARY, Plan, measure
 from maskdcpt.evaluation.locate import Located, locate
 from maskdcpt.evaluation.merge import merge_results
 from maskdcpt.evaluation.results import Measurement, write_measurements
 from maskdcpt.evaluation.summary import Results, as_plain, summarise_rows
-from maskdcpt.files import write_json
+from maskdcpt.files import read_rows, write_json
 from maskdcpt.metrics import Metric, SetMetric, find_metric
 from maskdcpt.parallel import Processes, usual_workers
 
@@ -92,24 +93,22 @@ def run(argv: list[str]) -> int:
 def _measure(options: Options) -> Iterator[str]:
     protocol = find_protocol(options.protocol)
     crop, limit = PRESETS[options.preset]
-    limit = limit if options.images is None else options.images
-    if limit < 0:
-        raise UserError(f"--images is {limit}; at least one is needed")
+    if options.images is not None:
+        require("--images", options.images, 1, 10**9)
+        limit = options.images
     require("--workers", options.workers, 0, 1024)
     metrics = _metrics(protocol, options.metrics)
     if (options.out / SUMMARY).exists() and not options.force:
         raise UserError(f"{options.out / SUMMARY} exists; --force replaces it")
-    choice = Choice(options.weights, options.restored, options.baselines, options.device)
+    workers = usual_workers() if options.workers == 0 else options.workers
+    choice = Choice(options.weights, options.restored, options.baselines, options.device, workers)
     arms = make_arms(choice)
     located = locate(protocol, options.data)
     _require_whole(protocol, located, options.partial)
     plan = Plan(protocol, located, choice, arms, metrics, crop, limit)
     plan.require_measurable()
-    if options.force:
-        clear(options.out)
-    workers = usual_workers() if options.workers == 0 else options.workers
     pool = Processes(workers if workers > 1 else 0, lambda line: print(line, file=sys.stderr))
-    rows, alignments = measure(plan, options.out, save_images=options.save_images, pool=pool)
+    rows, alignments = measure(plan, options.out, save_images=options.save_images, anew=options.force, pool=pool)
     results = summarise_rows(rows, plan.replaces, plan.classes, plan.sizes)
     costs = measure_efficiency(arms) if options.efficiency else []
     record = {
@@ -125,7 +124,7 @@ def _measure(options: Options) -> Iterator[str]:
     write_json(options.out / SUMMARY, record)
     yield from table(results, metrics)
     yield from (f"left out: {problem}" for problem in located.problems)
-    yield from (f"warning: {each.warning}" for each in alignments if each.warning)
+    yield from _warnings(alignments)
     yield from _about(options, plan)
 
 
@@ -163,12 +162,13 @@ def _compare(options: Options) -> Iterator[str]:
         {arm["name"]: arm.get("classes", []) for arm in identity["arms"]},
         {each["name"]: each["images"] for each in identity["sets"]},
     )
+    alignments = set_alignments(read_rows(options.compare[0] / PROGRESS))  # all were measured on the same pairs
     options.out.mkdir(parents=True, exist_ok=True)
     record = {
         **identity,
         "missing": [],
         "whole": False,
-        "alignment": [],
+        "alignment": [each.as_dict() for each in alignments],
         **as_plain(results),
         "efficiency": [],
         "compared": [str(folder) for folder in options.compare],
@@ -178,7 +178,12 @@ def _compare(options: Options) -> Iterator[str]:
     _write_page(options, record, results, rows, [], None)
     write_json(options.out / SUMMARY, record)
     yield from table(results, [find_metric(name) for name in results.metrics])
+    yield from _warnings(alignments)
     yield f"report: {options.out / PAGE}"
+
+
+def _warnings(alignments: Iterable[SetAlignment]) -> Iterator[str]:
+    return (f"warning: {each.warning}" for each in alignments if each.warning)
 
 
 def _metrics(protocol: Protocol, names: tuple[str, ...]) -> tuple[Metric | SetMetric, ...]:

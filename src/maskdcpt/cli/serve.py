@@ -39,8 +39,8 @@ class Options:
     port: int = 7860
     """Port to listen at; 0 for any that is free."""
     allow_host: tuple[str, ...] = ()
-    """Names under which clients may address the server. By default those of this machine for the default --host, else
-    any."""
+    """Names under which clients may address the server beside those of this machine. Without any, it goes by no other
+    name at the default --host, and by every name at one that others can reach."""
     limits: tyro.conf.OmitArgPrefixes[Limits] = field(default_factory=Limits)
     """What is refused."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -111,10 +112,13 @@ def standing(
     expected = sorted(records)
     paths = {shard: out / DATA / plan.file(shard) for shard in expected}
     lost = 0
-    with progress_bar(
-        total=len(expected), title="checking shards", unit="shard", show=progress and bool(expected)
-    ) as bar:
-        for shard, digest in pool.work_off(_digest, expected, paths.__getitem__, alive=alive):
+    with (
+        progress_bar(
+            total=len(expected), title="checking shards", unit="shard", show=progress and bool(expected)
+        ) as bar,
+        closing(pool.work_off(_digest, expected, paths.__getitem__, alive=alive)) as results,
+    ):
+        for shard, digest in results:
             if digest != records[shard].sha256:
                 problem = "missing" if digest is None else "damaged"
                 say(f"{paths[shard]}: {problem}; it is made again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,10 +59,12 @@ def verify_images(
         _Task(path, reports[path.name].sha256 if path.name in reports else None, side, smaller) for path in files.paths
     ]
     found: dict[int, list[str]] = {}
-    with progress_bar(total=sum(files.rows), title="verifying", unit="pair", show=progress) as bar:
-        for number, lines in Processes(workers).work_off(
-            _verify_shard, range(len(tasks)), tasks.__getitem__, alive=alive
-        ):
+    pool = Processes(workers)
+    with (
+        progress_bar(total=sum(files.rows), title="verifying", unit="pair", show=progress) as bar,
+        closing(pool.work_off(_verify_shard, range(len(tasks)), tasks.__getitem__, alive=alive)) as results,
+    ):
+        for number, lines in results:
             found[number] = lines
             bar.update(files.rows[number])
     for number in sorted(found):

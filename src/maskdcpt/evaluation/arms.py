@@ -13,11 +13,13 @@ from torch import Tensor
 from maskdcpt.backbones.hub import locate_weights
 from maskdcpt.backbones.weights import WEIGHTS
 from maskdcpt.baselines import BASELINES, Baseline
+from maskdcpt.devices import find_device
 from maskdcpt.errors import UserError, nearest
 from maskdcpt.evaluation.evaluate import INPUT
 from maskdcpt.files import unique_names
 from maskdcpt.images import FORMATS, read_image
 from maskdcpt.inference import RestoreOptions, Restorer
+from maskdcpt.inference.memory import memory_share
 from maskdcpt.pretraining.weights import weights_sha256
 
 ALL = "all"
@@ -197,6 +199,8 @@ class Choice(NamedTuple):
     """Names, or ``all`` alone."""
     device: str = "auto"
     """Where networks run."""
+    share: int = 1
+    """Processes that measure side by side, and share the memory that is free."""
 
 
 def make_arms(choice: Choice) -> list[Arm]:
@@ -208,8 +212,9 @@ def make_arms(choice: Choice) -> list[Arm]:
     arms: list[Arm] = [InputArm()]
     named = [_split(word) for word in choice.weights]
     ends = dict(zip(named, _short([path for _, path in named]), strict=True))
+    memory = 0 if choice.share == 1 or not named else memory_share(find_device(choice.device), choice.share)
+    options = RestoreOptions(precision="float32", memory=memory)
     for name, path in named:
-        options = RestoreOptions(precision="float32")
         restorer = Restorer.from_pretrained(path, device=choice.device, options=options)
         sha256 = weights_sha256(restorer.backbone, restorer.classifier)
         arms.append(NetworkArm(name or ends[name, path], path, restorer, sha256))

@@ -153,13 +153,16 @@ class Measured(NamedTuple):
     """How pairs that were found on the disk are aligned, by test set."""
 
 
-def measure(plan: Plan, out: Path, *, save_images: bool = False, pool: Pool = HERE, progress: bool = True) -> Measured:
+def measure(
+    plan: Plan, out: Path, *, save_images: bool = False, anew: bool = False, pool: Pool = HERE, progress: bool = True
+) -> Measured:
     """Measures all of a plan, or what an interruption has left of it, and writes the rows.
 
     Args:
         plan: What to do.
         out: Folder of results, made where missing.
         save_images: Whether to write what arms restore, as PNG, to ``images``.
+        anew: Whether to forget what was measured there.
         pool: What cases are measured by.
         progress: Whether to show a progress bar on standard error.
 
@@ -176,6 +179,8 @@ def measure(plan: Plan, out: Path, *, save_images: bool = False, pool: Pool = HE
 
     with sole_owner(out / ".lock", "evaluating in"), stop.listening():
         _tidy(out)
+        if anew:
+            _clear(out)
         found = _begin(plan, out)
         cases = list(plan.cases())
         orders = Orders(plan.choice, describe(plan.arms), plan.setting, plan.metric_names, out.resolve(), save_images)
@@ -221,7 +226,7 @@ def _tidy(out: Path) -> None:
         remove_unfinished(folder)
 
 
-def clear(out: Path) -> None:
+def _clear(out: Path) -> None:
     """Forgets the results of a folder; restored images stay, and are replaced."""
     for name in (SUMMARY, PAGE, PARQUET, CSV, PROGRESS, IDENTITY):
         (out / name).unlink(missing_ok=True)

@@ -35,7 +35,7 @@ class Description:
     whole_image: bool
     """Whether averages over the whole image decide as well, so that a tile comes out a little different alone."""
     sha256: str
-    """Hash of the weights, the same as in the rows of an evaluation."""
+    """Hash of the weights, the same as an evaluation states."""
     licence: str | None = None
     """Licence of the weights; None where they state none."""
     version: str

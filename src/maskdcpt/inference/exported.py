@@ -132,9 +132,3 @@ def require_package(package: str, install: str, purpose: str) -> Any:
     except Exception as error:  # whatever the import of a large package ends in, such as a missing system library
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{purpose} needs the package {package}, which cannot be imported: {line}") from error
-
-
-def memory_error(error: Exception) -> bool:
-    """Whether a runtime's error tells that memory did not suffice, for which they have no class of their own."""
-    text = str(error).lower()
-    return any(words in text for words in ("failed to allocate memory", "bad_alloc", "bad allocation", "out of memory"))

@@ -37,6 +37,12 @@ def free_memory(device: torch.device) -> int:
     return min(_machine(), *_containers())
 
 
+def memory_share(device: torch.device, processes: int) -> int:
+    """Bytes that each of some processes may take, of a device and of the machine, where none knows of the others."""
+    free = min(free_memory(torch.device("cpu")), free_memory(device))
+    return max(int(SHARE * free) // processes, 1)
+
+
 def _machine() -> int:
     if MEMINFO.is_file():
         return int(MEMINFO.read_text(encoding="ascii").split("MemAvailable:")[1].split()[0]) * 1024

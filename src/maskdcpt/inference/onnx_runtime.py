@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from maskdcpt.errors import UserError
 from maskdcpt.inference.description import IMAGE, KEY, RESTORED, from_json
-from maskdcpt.inference.exported import EXPORT, ExportedNetwork, memory_error, require_file, require_package
+from maskdcpt.inference.exported import EXPORT, ExportedNetwork, require_file, require_package
+from maskdcpt.inference.memory import ran_out
 
 
 class OnnxRuntime(ExportedNetwork):
@@ -44,7 +45,7 @@ class OnnxRuntime(ExportedNetwork):
         try:
             result: NDArray[np.float32] = session.run([output], {IMAGE: image})[0]
         except Exception as error:  # ONNX Runtime's errors share no other class
-            if memory_error(error):
+            if ran_out(error):
                 raise torch.OutOfMemoryError(f"ONNX Runtime: {error}") from error
             raise
         return result
@@ -74,7 +75,7 @@ class OnnxRuntime(ExportedNetwork):
             part = self._onnx.utils.Extractor(self._model).extract_model([IMAGE], [output])
             return self._runtime.InferenceSession(part.SerializeToString(), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # as above
-            if memory_error(error):
+            if ran_out(error):
                 raise torch.OutOfMemoryError(f"ONNX Runtime: {error}") from error
             reason = " ".join(str(error).split())
             raise UserError(f"{self.path}: damaged, or not made for this ONNX Runtime: {reason}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from maskdcpt.errors import UserError
 from maskdcpt.inference.description import IMAGE, KEY, RESTORED, from_json
-from maskdcpt.inference.exported import OPENVINO, ExportedNetwork, memory_error, require_file, require_package
+from maskdcpt.inference.exported import OPENVINO, ExportedNetwork, require_file, require_package
+from maskdcpt.inference.memory import ran_out
 
 SUFFIXES = (".xml", ".onnx")
 """The files that it reads."""
@@ -53,7 +55,7 @@ class OpenVINORuntime(ExportedNetwork):
             # A request holds the results, and serves one thread at a time.
             result: NDArray[np.float32] = network.create_infer_request().infer({IMAGE: image})[output].copy()
         except RuntimeError as error:
-            if memory_error(error):
+            if ran_out(error):
                 raise torch.OutOfMemoryError(f"OpenVINO: {error}") from error
             raise
         return result
@@ -67,8 +69,17 @@ class OpenVINORuntime(ExportedNetwork):
                     if output not in result.output(0).get_names():
                         model.remove_result(result)
                 options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
-                self._networks[output] = self._core.compile_model(model, "CPU", options)
+                self._networks[output] = self._compile(model, options)
             return self._networks[output]
+
+    def _compile(self, model: Any, options: Mapping[str, Any]) -> Any:
+        try:
+            return self._core.compile_model(model, "CPU", options)
+        except RuntimeError as error:
+            if ran_out(error):
+                raise torch.OutOfMemoryError(f"OpenVINO: {error}") from error
+            reason = " ".join(str(error).split())
+            raise UserError(f"{self.path}: damaged, or not made for this OpenVINO: {reason}") from error
 
 
 def _text(model: Any) -> str | None:

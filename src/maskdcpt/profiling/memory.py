@@ -19,8 +19,8 @@ from maskdcpt.allocator import give_back_freed_memory, keep_freed_memory
 from maskdcpt.errors import UserError
 
 P = ParamSpec("P")
-OUT_OF_MEMORY = re.compile("allocate memory|out of memory|create a memory object")
-"""What torch and its libraries say when memory runs out."""
+OUT_OF_MEMORY = re.compile("allocate memory|out of memory|create a memory object|bad.alloc", re.IGNORECASE)
+"""What torch, its libraries and other runtimes say when memory runs out."""
 
 
 def peak_memory(

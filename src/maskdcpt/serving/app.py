@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -16,12 +16,14 @@ from starlette.exceptions import HTTPException
 
 from maskdcpt import __version__
 from maskdcpt.serving.api import make_router
+from maskdcpt.serving.body import Body
 from maskdcpt.serving.desk import Desk
 from maskdcpt.serving.guard import PAGE, Guard
 from maskdcpt.serving.limits import Limits
 from maskdcpt.serving.page import CSS, THEME, make_page
 from maskdcpt.serving.photos import Darkroom
-from maskdcpt.serving.refusal import HANG_UP, Refusal
+from maskdcpt.serving.refusal import Refusal
+from maskdcpt.serving.storage import Storage
 from maskdcpt.serving.telemetry import Telemetry
 
 DESCRIPTION = """Restores photos and names what has damaged them. An image file is sent as the body of a request:
@@ -31,25 +33,25 @@ DESCRIPTION = """Restores photos and names what has damaged them. An image file 
 Every error is JSON with one line in `error`."""
 
 
-def make_app(desk: Desk, limits: Limits, telemetry: Telemetry, folder: Path, hosts: Collection[str]) -> Guard:
+def make_app(desk: Desk, limits: Limits, telemetry: Telemetry, storage: Storage, hosts: Collection[str]) -> Guard:
     """Makes the application.
 
     Args:
         desk: Where the work is done.
         limits: What is refused.
         telemetry: What is counted.
-        folder: The only folder that is read and written, which GRADIO_TEMP_DIR names.
+        storage: The only folder that is read and written, which GRADIO_TEMP_DIR names.
         hosts: Names under which clients may address the server; none for any.
     """
     app: FastAPI = FastAPIOffline(title="maskdcpt", version=__version__, description=DESCRIPTION, redoc_url=None)
     app.include_router(make_router(desk, limits, telemetry))
     app.add_api_route("/", lambda: RedirectResponse(f"{PAGE}/"), methods=["GET"], include_in_schema=False)
     app.add_exception_handler(Refusal, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(RequestValidationError, partial(_invalid, limits))
     app.add_exception_handler(HTTPException, _http_error)
     app = gr.mount_gradio_app(
         app,
-        make_page(Darkroom(desk, folder, limits), limits, desk.classes is not None),
+        make_page(Darkroom(desk, storage, limits), limits, desk.classes is not None),
         PAGE,
         theme=THEME,
         css=CSS,
@@ -63,16 +65,20 @@ def make_app(desk: Desk, limits: Limits, telemetry: Telemetry, folder: Path, hos
         enable_monitoring=False,
         show_error=False,
     )
-    return Guard(app, hosts, folder, limits)
+    return Guard(app, hosts, storage, limits)
 
 
 def _refused(request: Request, refusal: Any) -> JSONResponse:
     return JSONResponse(refusal.body, refusal.status, refusal.headers)
 
 
-def _invalid(request: Request, error: Any) -> JSONResponse:
+async def _invalid(limits: Limits, request: Request, error: Any) -> JSONResponse:
     problems = [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors()]
-    return JSONResponse({"error": "; ".join(problems)}, HTTPStatus.UNPROCESSABLE_ENTITY, HANG_UP)
+    refusal = Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(problems))
+    body = Body(request, limits)
+    await body.discard()
+    refusal.unread = not body.complete
+    return _refused(request, refusal)
 
 
 def _http_error(request: Request, error: Any) -> JSONResponse:

@@ -50,7 +50,7 @@ class Desk:
     @property
     def alive(self) -> int:
         """Workers that are ready or at work."""
-        return len(self._workers)
+        return sum(not worker.ended for worker in self._workers)
 
     @property
     def waiting(self) -> int:
@@ -93,7 +93,7 @@ class Desk:
                 answer = await asyncio.shield(answering)
         except TimeoutError:
             self._telemetry.dropped.labels("too long").inc()
-            self._start_chore(self._replace(worker, answering))
+            self._start_chore(self._replace(worker))
             raise Refusal(
                 HTTPStatus.GATEWAY_TIMEOUT,
                 f"the image was not done after {self._limits.seconds:g} s, which is the limit; try a smaller one",
@@ -104,14 +104,14 @@ class Desk:
             raise
         except WorkerLost as error:
             _log.error("%s", error)
-            self._start_chore(self._replace(worker, answering))
+            self._start_chore(self._replace(worker))
             raise Refusal(
                 HTTPStatus.INTERNAL_SERVER_ERROR,
                 "the process that worked on the image has ended, perhaps for lack of memory; try a smaller image",
             ) from None
         if "failed" in answer.values:
             _log.error("a task failed:\n%s", answer.values["failed"])
-            self._start_chore(self._replace(worker, answering))
+            self._start_chore(self._replace(worker))
             raise Refusal(
                 HTTPStatus.INTERNAL_SERVER_ERROR, "the image could not be worked on; the server's log says why"
             )
@@ -146,7 +146,10 @@ class Desk:
     async def _next_worker(self) -> WorkerProcess:
         try:
             async with asyncio.timeout(self._limits.seconds):
-                return await self._idle.get()
+                while (worker := await self._idle.get()).ended:  # as the system may end one that does nothing
+                    _log.error("a worker was ended while it had nothing to do")
+                    self._start_chore(self._replace(worker))
+                return worker
         except TimeoutError:
             self._telemetry.dropped.labels("waited too long").inc()
             raise Refusal(
@@ -166,12 +169,11 @@ class Desk:
         if done and answering.exception() is None and "failed" not in answering.result().values:
             self._idle.put_nowait(worker)
         else:
-            await self._replace(worker, answering)
+            await self._replace(worker)
 
-    async def _replace(self, worker: WorkerProcess, answering: asyncio.Task[Message]) -> None:
+    async def _replace(self, worker: WorkerProcess) -> None:
         self._workers.discard(worker)
-        await worker.stop()
-        await asyncio.gather(answering, return_exceptions=True)
+        await worker.stop()  # which whoever still asks it is told
         self._telemetry.restarts.inc()
         while True:
             try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from maskdcpt.serving.body import Body, ClientGone
 from maskdcpt.serving.limits import Limits
 from maskdcpt.serving.refusal import Refusal
+from maskdcpt.serving.storage import Storage
 from maskdcpt.serving.submissions import checked_submission, is_within
 
 PAGE = "/app"
@@ -65,14 +66,14 @@ class Guard:
     Args:
         app: The application.
         hosts: Names and addresses under which clients may address the server; none for any.
-        folder: The only folder out of which, and into which, the page moves files.
-        limits: How much that folder may hold.
+        storage: The only folder out of which, and into which, the page moves files.
+        limits: Size and time of what the page sends back.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str], folder: Path, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, hosts: Collection[str], storage: Storage, limits: Limits) -> None:
         self._app = app
         self._hosts = {host.lower() for host in hosts}
-        self._folder = folder.resolve()
+        self._storage = storage
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,18 +87,21 @@ class Guard:
                 MutableHeaders(scope=message).update(SECURITY_HEADERS)
             await send(message)
 
+        body = Body(Request(scope, receive), self._limits)
         try:
             self._check(scope)
             if scope["path"] == f"{PAGE}{_SUBMIT}" and scope["method"] == "POST":
-                receive = await self._check_submission(Request(scope, receive))
+                receive = await self._check_submission(body, scope, receive)
+            with self._room(scope):
+                await self._app(scope, receive, send_guarded)
         except Refusal as refusal:
-            refusal.unread = True
+            await body.discard()
+            refusal.unread = not body.complete
             answer = JSONResponse(refusal.body, refusal.status, refusal.headers)
             await answer(scope, receive, send_guarded)
             return
         except ClientGone:
             return
-        await self._app(scope, receive, send_guarded)
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -113,29 +117,32 @@ class Guard:
         if path == PAGE or path.startswith(f"{PAGE}/"):
             self._check_page(path.removeprefix(PAGE))
 
-    async def _check_submission(self, request: Request) -> Receive:
-        parts = [checked_submission(await Body(request, self._limits).read(), self._folder)]
+    async def _check_submission(self, body: Body, scope: Scope, receive: Receive) -> Receive:
+        parts = [checked_submission(await body.read(), self._storage.folder)]
 
-        async def receive() -> Message:
+        async def receive_checked() -> Message:
             if parts:
                 return {"type": "http.request", "body": parts.pop(), "more_body": False}
-            message: Message = await request.receive()
-            return message
+            return await receive()
 
         # The length that was announced is that of what the client wrote.
-        headers = [(name, value) for name, value in request.scope["headers"] if name != b"content-length"]
-        request.scope["headers"] = [*headers, (b"content-length", str(len(parts[0])).encode())]
-        return receive
+        headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+        scope["headers"] = [*headers, (b"content-length", str(len(parts[0])).encode())]
+        return receive_checked
 
     def _check_page(self, path: str) -> None:
         if path and not _PAGE_PATHS.fullmatch(path):
             raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing here")
-        if path.startswith(_FILE) and not is_within(unquote(path.removeprefix(_FILE)), self._folder):
+        if path.startswith(_FILE) and not is_within(unquote(path.removeprefix(_FILE)), self._storage.folder):
             raise Refusal(HTTPStatus.NOT_FOUND, "there is nothing here")
-        if path == _UPLOAD and _size(self._folder) > self._limits.stored_bytes:
-            raise Refusal(
-                HTTPStatus.INSUFFICIENT_STORAGE, "too many photos are kept here at the moment; try again later", 60
-            )
+
+    def _room(self, scope: Scope) -> AbstractContextManager[None]:
+        if scope["path"] != f"{PAGE}{_UPLOAD}" or scope["method"] != "POST":
+            return nullcontext()
+        length: str | None = Headers(scope=scope).get("content-length")
+        if length is None:
+            raise Refusal(HTTPStatus.LENGTH_REQUIRED, "an upload has to say how long it is")
+        return self._storage.room_for(int(length))  # HTTP servers let no other length than digits through
 
 
 def _host_name(host: str) -> str:
@@ -147,14 +154,7 @@ def _is_foreign(headers: Headers) -> bool:
     # Browsers say with every request that sends something where it comes from; other clients do not.
     origin: str | None = headers.get("origin")
     host: str = headers.get("host", "")
-    return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
-
-
-def _size(folder: Path) -> int:
-    size = 0
-    for path in folder.rglob("*"):
-        try:
-            size += path.stat().st_size
-        except FileNotFoundError:
-            continue  # removed meanwhile
-    return size
+    try:
+        return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+    except ValueError:  # no address at all
+        return True

@@ -106,20 +106,25 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
                     working.cancel()  # which does nothing unless the visitor has gone
                 if len(done) == 1:
                     yield shown(done[0])
+            packed = None
+            if len(done) > 1:
+                try:
+                    packed = str(await darkroom.pack(done))
+                except Refusal as refusal:
+                    failures.append(f"Photos can be downloaded one by one alone: {refusal.message}.")
             yield {
                 photos: done,
                 again: gr.Button(interactive=bool(queue)),
                 status: f"{len(done)} of {len(queue)} photos restored.\n\n{_list(failures)}" if queue else "",
                 choice: gr.Dropdown(choices=_choices(done), value=0 if done else None, visible=len(done) > 1),
-                every: gr.DownloadButton(
-                    value=str(await asyncio.to_thread(darkroom.pack, done)) if len(done) > 1 else None,
-                    visible=len(done) > 1,
-                ),
+                every: gr.DownloadButton(value=packed, visible=packed is not None),
             }
 
         def choose(kept: list[Photo], number: int | None) -> dict[Any, Any]:
             if number is None or number >= len(kept):
                 return {notes: gr.Markdown()}  # the list is being made anew
+            if not kept[number].file.is_file():
+                return {notes: _list([f"{kept[number].name}: is no longer kept here; drop it once more"])}
             return shown(kept[number])
 
         everything = [photos, again, status, choice, slider, damage, remarks, notes, one, every]

@@ -6,8 +6,8 @@ import asyncio
 import time
 import zipfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -16,6 +16,7 @@ from maskdcpt.serving.desk import Desk
 from maskdcpt.serving.frames import Message
 from maskdcpt.serving.limits import Limits
 from maskdcpt.serving.refusal import Refusal
+from maskdcpt.serving.storage import Storage
 from maskdcpt.serving.work import Task
 
 
@@ -61,13 +62,13 @@ class Darkroom:
 
     Args:
         desk: Where the work is done.
-        folder: The only folder that is read and written.
+        storage: The only folder that is read and written.
         limits: How long to wait for a place.
     """
 
-    def __init__(self, desk: Desk, folder: Path, limits: Limits) -> None:
+    def __init__(self, desk: Desk, storage: Storage, limits: Limits) -> None:
         self._desk = desk
-        self._folder = folder.resolve()
+        self._storage = storage
         self._limits = limits
 
     async def restore(self, file: str, strength: float) -> Photo:
@@ -78,24 +79,32 @@ class Darkroom:
             strength: Share of the restored image, in [0, 1].
 
         Raises:
-            Refusal: If it cannot be restored, or there is no place for it in time.
+            Refusal: If it is no longer kept or cannot be restored, there is no place for it in time, or there is no
+                room for the result.
         """
         source = Path(file).resolve()
-        if not source.is_relative_to(self._folder):
+        if not source.is_relative_to(self._storage.folder):
             raise PermissionError(f"{source} is not in the folder of uploads")
-        data = await asyncio.to_thread(source.read_bytes)
+        try:
+            data = await asyncio.to_thread(source.read_bytes)
+        except FileNotFoundError:
+            raise Refusal(HTTPStatus.GONE, f"{source.name}: is no longer kept here; drop it once more") from None
         result = await self._wait_for(Task(name=source.name, strength=strength, previews=True).message(data))
-        return await asyncio.to_thread(self._store, source, result)
+        with self._storage.room_for(sum(map(len, result.blobs))):
+            return await asyncio.to_thread(self._store, source, result)
 
-    def pack(self, photos: Sequence[Photo]) -> Path:
-        """Puts restored photos into one archive; names that meet get the number of the photo in front."""
-        path = Path(mkdtemp(dir=self._folder)) / "restored.zip"
-        names = [photo.file.name for photo in photos]
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:  # photos are compressed already
-            for number, photo in enumerate(photos, 1):
-                clear = names.count(photo.file.name) == 1
-                archive.write(photo.file, photo.file.name if clear else f"{number}-{photo.file.name}")
-        return path
+    async def pack(self, photos: Sequence[Photo]) -> Path:
+        """Puts restored photos into one archive, with their numbers in front where names meet.
+
+        Raises:
+            Refusal: If a photo is no longer kept, or there is no room for the archive.
+        """
+        try:
+            with self._storage.room_for(sum(photo.file.stat().st_size for photo in photos)):
+                return await asyncio.to_thread(self._pack, photos)
+        except FileNotFoundError as error:
+            name = Path(error.filename).name
+            raise Refusal(HTTPStatus.GONE, f"{name}: is no longer kept here; restore it once more") from None
 
     async def _wait_for(self, task: Message) -> Message:
         # Programs are told to come back later; a visitor's photos wait here instead.
@@ -109,8 +118,21 @@ class Darkroom:
                     raise
                 await asyncio.sleep(refusal.retry_after)
 
+    def _pack(self, photos: Sequence[Photo]) -> Path:
+        path = self._new_folder() / "restored.zip"
+        names = [photo.file.name for photo in photos]
+        if len({name.casefold() for name in names}) < len(names):  # which are one name on many a visitor's disk
+            names = [f"{number}-{name}" for number, name in enumerate(names, 1)]
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:  # photos are compressed already
+            for photo, name in zip(photos, names, strict=True):
+                archive.write(photo.file, name)
+        return path
+
+    def _new_folder(self) -> Path:
+        return Path(mkdtemp(dir=self._storage.folder))
+
     def _store(self, source: Path, result: Message) -> Photo:
-        folder = Path(mkdtemp(dir=self._folder))
+        folder = self._new_folder()
         file = folder / f"{source.stem}-restored{result.values['suffix']}"
         before, after = folder / "before.webp", folder / "after.webp"
         for path, data in zip((file, before, after), result.blobs, strict=True):
@@ -126,20 +148,3 @@ class Darkroom:
             tuple(values["notes"]),
             values["seconds"],
         )
-
-
-def sweep(folder: Path, seconds: float) -> None:
-    """Removes files that have lain in a folder for some time, and folders that are empty.
-
-    Args:
-        folder: The folder, which stays.
-        seconds: For how long.
-    """
-    before = time.time() - seconds
-    for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder comes before it
-        with suppress(FileNotFoundError):
-            if path.is_file() and path.stat().st_mtime < before:
-                path.unlink()
-            elif path.is_dir() and path.stat().st_mtime < before:
-                with suppress(OSError):  # not empty
-                    path.rmdir()

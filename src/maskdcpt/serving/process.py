@@ -65,6 +65,11 @@ class WorkerProcess:
         worker.classes = ready.values["classes"]
         return worker
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is no more."""
+        return self._process.returncode is not None
+
     async def ask(self, message: Message) -> Message:
         """Hands over a task and waits for its answer.
 

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,10 @@ from maskdcpt.signals import StopAsked, StopRequest
 if TYPE_CHECKING:
     import uvicorn
 
+    from maskdcpt.serving.storage import Storage
+
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-"""Names under which a machine reaches itself."""
+"""Names under which a machine reaches itself, which no other site can take."""
 STOP_SECONDS = 10
 """How long requests may take to finish after the server was asked to stop."""
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -43,8 +46,8 @@ def serve(
         command: The words that start a worker, given the folder for its temporary files.
         host: Address to listen at.
         port: Port to listen at; 0 for any that is free.
-        hosts: Names under which clients may address the server; without any, those of this machine where it listens
-            to itself alone, else all.
+        hosts: Names under which clients may address the server, beside those by which its machine reaches itself;
+            without any, no others where it listens to its machine alone, else all.
         limits: What is refused.
         started: Is told the address when requests are answered.
 
@@ -53,11 +56,21 @@ def serve(
     """
     stop = StopRequest()
     with _listening(host, port) as listener, _temporary_folder() as folder, stop.listening():
-        names = hosts or (LOOPBACK if listener.getsockname()[0] in LOOPBACK else ())
+        names = host_names(listener.getsockname()[0], hosts)
         with suppress(StopAsked, asyncio.CancelledError):  # it was asked to stop while starting
             with stop.interrupting():
                 _require_ui()
             asyncio.run(_serve(command(folder), listener, names, limits, folder, started))
+
+
+def host_names(address: str, hosts: Sequence[str]) -> tuple[str, ...]:
+    """Names under which clients may address a server; none for any.
+
+    Args:
+        address: Where it listens.
+        hosts: What it is called beside that, if it is told.
+    """
+    return (*LOOPBACK, address, *hosts) if hosts or ip_address(address).is_loopback else ()
 
 
 async def _serve(
@@ -72,6 +85,7 @@ async def _serve(
 
     from maskdcpt.serving.app import make_app
     from maskdcpt.serving.desk import open_desk
+    from maskdcpt.serving.storage import Storage
     from maskdcpt.serving.telemetry import Telemetry
 
     loop, starting = asyncio.get_running_loop(), asyncio.current_task()
@@ -80,7 +94,8 @@ async def _serve(
         loop.add_signal_handler(number, starting.cancel)
     telemetry = Telemetry()
     async with open_desk(command, limits, telemetry) as desk:
-        app = make_app(desk, limits, telemetry, folder, hosts)
+        storage = Storage(folder, limits.stored_bytes)
+        app = make_app(desk, limits, telemetry, storage, hosts)
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=STOP_SECONDS
         )
@@ -88,7 +103,7 @@ async def _serve(
         server.capture_signals = nullcontext  # its own handlers would send the signal once more in the end
         for number in _STOP_SIGNALS:
             loop.add_signal_handler(number, setattr, server, "should_exit", True)
-        sweeping = asyncio.create_task(_sweep(folder, limits.keep_minutes * 60))
+        sweeping = asyncio.create_task(_sweep(storage, limits.keep_minutes * 60))
         telling = asyncio.create_task(_tell(server, listener, started))
         try:
             await server.serve([listener])
@@ -104,12 +119,10 @@ async def _tell(server: uvicorn.Server, listener: socket.socket, started: Callab
     started(f"http://{f'[{host}]' if ':' in host else host}:{port}")
 
 
-async def _sweep(folder: Path, seconds: float) -> None:
-    from maskdcpt.serving.photos import sweep
-
+async def _sweep(storage: Storage, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds / _SWEEPS)
-        await asyncio.to_thread(sweep, folder, seconds)
+        await asyncio.to_thread(storage.sweep, seconds)
 
 
 @contextmanager

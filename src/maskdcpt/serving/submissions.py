@@ -28,7 +28,7 @@ def checked_submission(body: bytes, folder: Path) -> bytes:
         Refusal: If it names something else, or is no JSON.
     """
     try:
-        submission = json.loads(body)
+        submission = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise Refusal(HTTPStatus.BAD_REQUEST, "not JSON") from None
     waiting: list[Any] = [submission]
@@ -48,4 +48,11 @@ def is_within(path: Any, folder: Path) -> bool:
     if not isinstance(path, str) or "\0" in path:
         return False
     place = Path(path)
-    return place.is_absolute() and place.resolve().is_relative_to(folder)
+    try:
+        return place.is_absolute() and place.resolve().is_relative_to(folder)
+    except UnicodeEncodeError:  # no name that a file can have
+        return False
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from maskdcpt.images import FORMATS, Document, Frame, decode_document, format_named, to_pil
 from maskdcpt.inference import Verdict
+from maskdcpt.inference.examined import Examined
 from maskdcpt.inference.restorer import BaseRestorer
 from maskdcpt.serving.frames import Message
 
@@ -77,13 +78,13 @@ def work(restorer: BaseRestorer, request: Message, limit: int) -> Message:
     begun = time.monotonic()
     document = decode_document(request.blobs[0], task.name, limit)
     first = document.frames[0]
-    verdict = restorer.examine(first.pixels) if restorer.classes or not task.restore else None
-    values: dict[str, Any] = {"verdict": verdict and _plain(verdict), "frames": len(document.frames)}
+    examined = restorer.examine_pixels(first.pixels) if restorer.classes or not task.restore else None
+    values: dict[str, Any] = {"verdict": examined and _plain(examined.verdict), "frames": len(document.frames)}
     values["width"], values["height"] = document.size
     blobs: list[bytes] = []
     notes: list[str] = []
     if task.restore:
-        restored = _Restored(restorer, document, task.strength)
+        restored = _Restored(restorer, document, examined, task.strength)
         made = document.encode(restored, task.format, quality=task.quality, depth=task.depth, metadata=task.metadata)
         values |= {"suffix": made.suffix, "media_type": format_named(made.suffix).media_type}
         blobs.append(made.data)
@@ -97,10 +98,10 @@ def work(restorer: BaseRestorer, request: Message, limit: int) -> Message:
 
 
 class _Restored:
-    """The restored frames of an image, one at a time."""
+    """The restored frames of an image, one at a time, of which the first may have been examined."""
 
-    def __init__(self, restorer: BaseRestorer, document: Document, strength: float) -> None:
-        self._restorer, self._document, self._strength = restorer, document, strength
+    def __init__(self, restorer: BaseRestorer, document: Document, examined: Examined | None, strength: float) -> None:
+        self._restorer, self._document, self._examined, self._strength = restorer, document, examined, strength
         self.notes: list[str] = []
         self.first: Tensor | None = None
 
@@ -114,7 +115,8 @@ class _Restored:
     def _restore(self, frame: Frame) -> Tensor:
         if self._strength == 0:
             return frame.pixels  # exactly
-        restored = self._restorer.restore_pixels(frame.pixels)
+        examined, self._examined = self._examined, None
+        restored = examined.restore() if examined else self._restorer.restore_pixels(frame.pixels)
         self.notes += restored.notes
         return torch.lerp(frame.pixels, restored.pixels, self._strength)
 

@@ -23,7 +23,7 @@ from maskdcpt.errors import UserError
 from maskdcpt.images import TooManyPixels
 from maskdcpt.inference import RestoreOptions
 from maskdcpt.inference.loading import load_restorer
-from maskdcpt.inference.memory import SHARE, free_memory
+from maskdcpt.inference.memory import memory_share
 from maskdcpt.inference.restorer import BaseRestorer
 from maskdcpt.serving.frames import Message, read_message
 from maskdcpt.serving.settings import WorkerSettings
@@ -55,8 +55,7 @@ def _options(settings: WorkerSettings) -> RestoreOptions:
     options = RestoreOptions(**settings.options)
     if settings.share == 1 or options.memory:
         return options
-    free = min(free_memory(torch.device("cpu")), free_memory(find_device(settings.device)))
-    return replace(options, memory=max(int(SHARE * free) // settings.share, 1))
+    return replace(options, memory=memory_share(find_device(settings.device), settings.share))
 
 
 def _answer(restorer: BaseRestorer, task: Message, limit: int) -> Message:
