@@ -90,6 +90,14 @@ def workers_of(process):
     return [int(line.split()[0]) for line in listed if "spawn_main" in line]
 
 
+def wait_for_workers(process, count):
+    deadline = time.monotonic() + 60
+    while len(found := workers_of(process)) != count:
+        assert time.monotonic() < deadline, f"{len(found)} workers instead of {count}"
+        time.sleep(0.05)
+    return found
+
+
 def gone(pid):
     try:
         os.kill(pid, 0)
@@ -112,8 +120,7 @@ def test_whatever_is_killed_it_goes_on_to_the_rows_of_one_process(words, expecte
         wait_for_rows(process, out, 4)
         os.kill(workers_of(process)[0], signal.SIGKILL)
         wait_for_rows(process, out, 15)  # more than were under way
-        children = workers_of(process)
-        assert len(children) == 2
+        children = wait_for_workers(process, 2)  # the one that was killed is replaced
         process.send_signal(signal.SIGKILL)  # the main process alone: the workers have to notice
         process.wait()
         error = process.stderr.read()

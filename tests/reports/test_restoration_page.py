@@ -276,7 +276,7 @@ window.onerror = message => { document.body.dataset.error = message; };
   const dialog = document.querySelector("dialog");
   found.openAfterDrag = dialog.open;
   at("pointerdown", 0.5); at("pointerup", 0.5);
-  await new Promise(done => setTimeout(done, 300));
+  for (let waited = 0; waited < 100 && !dialog.open; waited++) await new Promise(done => setTimeout(done, 50));
   found.open = dialog.open;
   const large = dialog.querySelector(".pair");
   found.width = large.getBoundingClientRect().width;
@@ -311,7 +311,7 @@ def test_in_a_browser_the_slider_zoom_and_filters_work(tmp_path, width):
     path = write_restoration(tmp_path / "p.html", entries, about=ABOUT)
     path.write_text(path.read_text().replace("</body>", f"{DRIVE}</body>"))
     words = f"--headless --no-sandbox --disable-gpu --no-first-run --user-data-dir={tmp_path / 'profile'} --dump-dom"
-    words += f" --window-size={width},900 --virtual-time-budget=4000 {path.as_uri()}"
+    words += f" --window-size={width},900 --virtual-time-budget=9000 {path.as_uri()}"
     dom = subprocess.run([CHROMIUM, *words.split()], capture_output=True, text=True, check=True, timeout=120).stdout
     assert "data-error" not in dom
     found = json.loads(re.search(r'data-found="(.*?)"', dom)[1].replace("&quot;", '"'))

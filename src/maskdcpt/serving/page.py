@@ -113,6 +113,7 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
                 except Refusal as refusal:
                     failures.append(f"Photos can be downloaded one by one alone: {refusal.message}.")
             yield {
+                **(shown(done[0]) if done else {}),  # once more: of updates that follow fast, browsers may lose one
                 photos: done,
                 again: gr.Button(interactive=bool(queue)),
                 status: f"{len(done)} of {len(queue)} photos restored.\n\n{_list(failures)}" if queue else "",
