@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from maskdcpt.backbones import NAFNetConfig, create_backbone
+from maskdcpt.cli.main import main
 from maskdcpt.config import to_dict, to_toml
 from maskdcpt.environment import environment
 from maskdcpt.evaluation import Row
@@ -19,6 +20,19 @@ from maskdcpt.training import FinetuneConfig, TrainConfig
 from maskdcpt.training.validation import ValidationSet, record_validation
 
 CLASSES = ("haze", "rain_streak", "gaussian_noise", "motion_blur", "low_light")
+
+
+@pytest.fixture
+def command(capsys):
+    """Runs ``maskdcpt`` in this process: words to (exit code, standard output, standard error)."""
+
+    def run(*words):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(word) for word in words])
+        return end.value.code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -68,26 +68,22 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def append_row(path: Path, row: dict[str, Any]) -> None:
+def append_row(path: Path, row: dict[str, Any], *, durable: bool = False) -> None:
     """Adds an object to a file of JSON lines, made where missing.
 
-    Raises:
-        OSError: If the disk is full or the file cannot be written.
-    """
-    with _naming(path), path.open("a", encoding="utf-8") as file:
-        file.write(f"{json.dumps(row)}\n")
-
-
-def append_durably(path: Path, row: dict[str, Any]) -> None:
-    """As ``append_row``, and waits until the disk has it.
+    Args:
+        path: The file.
+        row: The object.
+        durable: Whether to wait until the disk has it.
 
     Raises:
         OSError: If the disk is full or the file cannot be written.
     """
     with _naming(path), path.open("a", encoding="utf-8") as file:
         file.write(f"{json.dumps(row)}\n")
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:

@@ -13,6 +13,7 @@ from maskdcpt.cli.main import main
 from maskdcpt.data.procedural import procedural_image
 from maskdcpt.images import write_image
 from maskdcpt.parallel import one_thread
+from process_helpers import gone, wait_for_ends, workers_of
 
 FILES = ("rows.csv", "rows.parquet")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -80,37 +81,12 @@ def wait_for_rows(process, out, count):
         time.sleep(0.002)
 
 
-def workers_of(process):
-    listed = subprocess.run(
-        ["ps", "-ww", "--ppid", str(process.pid), "-o", "pid=", "-o", "args="],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.splitlines()
-    return [int(line.split()[0]) for line in listed if "spawn_main" in line]
-
-
 def wait_for_workers(process, count):
     deadline = time.monotonic() + 60
     while len(found := workers_of(process)) != count:
         assert time.monotonic() < deadline, f"{len(found)} workers instead of {count}"
         time.sleep(0.05)
     return found
-
-
-def gone(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
-
-
-def wait_for_ends(pids):
-    deadline = time.monotonic() + 20
-    while not all(map(gone, pids)):
-        assert time.monotonic() < deadline, "workers outlive their main process"
-        time.sleep(0.05)
 
 
 @pytest.mark.slow

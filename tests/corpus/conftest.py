@@ -1,22 +1,7 @@
-"""A small root with real layouts, recipes for it, and the command."""
+"""A small root with real layouts, and recipes for it."""
 
 import pytest
 from corpus_helpers import RECIPE, fill_root
-
-from maskdcpt.cli.main import main
-
-
-@pytest.fixture
-def command(capsys):
-    """Runs ``maskdcpt`` in this process: words to (exit code, standard output, standard error)."""
-
-    def run(*words):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main([str(word) for word in words])
-        return end.value.code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from corpus_helpers import ENVIRONMENT, RECIPE, contents, fill_root
 
 from maskdcpt.corpus import build, read_recipe
 from maskdcpt.datasets import DATASETS
+from process_helpers import gone, wait_for_ends, workers_of
 
 LARGE = (("samples = 14", "samples = 150"), ("crop = 32", "crop = 40"), ("shard = 8", "shard = 4"))
 """Enough shards to be interrupted between them."""
@@ -59,24 +60,6 @@ def wait_for_shards(process, out, count):
         time.sleep(0.002)
 
 
-def workers_of(process):
-    listed = subprocess.run(
-        ["ps", "-ww", "--ppid", str(process.pid), "-o", "pid=", "-o", "args="],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.splitlines()
-    return [int(line.split()[0]) for line in listed if "spawn_main" in line]
-
-
-def gone(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
-
-
 @pytest.fixture
 def expected(desk):
     return contents(desk / "whole")
@@ -92,10 +75,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(words, expected, tmp_
         # The main process alone: the workers have to notice.
         process.send_signal(signal.SIGKILL)
         process.wait()
-    deadline = time.monotonic() + 20
-    while not all(map(gone, children)):
-        assert time.monotonic() < deadline, "workers outlive their main process"
-        time.sleep(0.05)
+    wait_for_ends(children)
     said = finish(words(out, workers))
     assert "shards are there and whole, and are kept" in said
     assert contents(out) == expected

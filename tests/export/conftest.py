@@ -1,9 +1,8 @@
-"""The files that tiny networks are exported to, and the command."""
+"""The files that tiny networks are exported to."""
 
 import pytest
 from export_helpers import make_classifier, make_network
 
-from maskdcpt.cli.main import main
 from maskdcpt.export import export_model
 from maskdcpt.pretraining import save_model
 
@@ -24,16 +23,3 @@ def exported(tmp_path_factory):
         return made[family]
 
     return make
-
-
-@pytest.fixture
-def command(capsys):
-    """Runs ``maskdcpt`` in this process: words to (exit code, standard output, standard error)."""
-
-    def run(*words):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main([str(word) for word in words])
-        return end.value.code, *capsys.readouterr()
-
-    return run

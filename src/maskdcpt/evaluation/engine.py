@@ -21,7 +21,7 @@ from maskdcpt.evaluation.results import CSV, PARQUET, Measurement, write_measure
 from maskdcpt.evaluation.testset import Protocol, TestSet
 from maskdcpt.evaluation.whole_sets import FEATURES, FEWEST, has_features, judge_set
 from maskdcpt.evaluation.work import IMAGES, Orders, Task, describe, measure_case, measure_with
-from maskdcpt.files import append_durably, read_json, read_rows, remove_unfinished, sole_owner, write_json, write_rows
+from maskdcpt.files import append_row, read_json, read_rows, remove_unfinished, sole_owner, write_json, write_rows
 from maskdcpt.metrics import Metric, SetMetric
 from maskdcpt.parallel import HERE, Pool
 from maskdcpt.progress import progress_bar
@@ -198,7 +198,7 @@ def measure(
         ):
             for number, row in results:
                 if row is not None:
-                    append_durably(out / PROGRESS, row)
+                    append_row(out / PROGRESS, row, durable=True)
                     found[cases[number].key] = row
                     bar.update()
         rows = list(_rows(plan, found, out))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from maskdcpt.errors import UserError
-from maskdcpt.files import append_durably, append_row, read_rows, remove_unfinished, sole_owner, write_rows
+from maskdcpt.files import append_row, read_rows, remove_unfinished, sole_owner, write_rows
 
 FOLDER = ".maskdcpt"
 """Folder, in that of the results, of what is known about them."""
@@ -72,28 +72,26 @@ class Journal:
         try:
             yield
         except Exception:
-            self._record(source, target, NOTHING, append_row)  # what appears there later is somebody else's
+            self._record(source, target, NOTHING)  # what appears there later is somebody else's
             raise
         self.finish(source, target)
 
     def begin(self, source: Path, target: Path) -> None:
         """Records that a result is about to be written, and waits until the disk has that."""
-        self._record(source, target, None, append_durably)
+        self._record(source, target, None, durable=True)
 
     def finish(self, source: Path, target: Path) -> None:
         """Records that it has been; if this is lost, the result is made again."""
-        self._record(source, target, _state(target), append_row)
+        self._record(source, target, _state(target))
 
-    def _record(
-        self, source: Path, target: Path, result: list[Any] | None, append: Callable[[Path, dict[str, Any]], None]
-    ) -> None:
+    def _record(self, source: Path, target: Path, result: list[Any] | None, durable: bool = False) -> None:
         row: dict[str, Any] = {
             "target": self._name(target),
             "source": _state(source),
             "settings": self._settings,
             "result": result,
         }
-        append(self._path, row)
+        append_row(self._path, row, durable=durable)
         self._rows[row["target"]] = row
 
     def _read(self) -> dict[str, dict[str, Any]]:
