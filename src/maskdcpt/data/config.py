@@ -12,16 +12,20 @@ from maskdcpt.errors import UserError, naming, nearest, require
 
 STRANGE = "not in data.types"
 
+CLEAN = "clean"
+"""The class of images that are shown undamaged."""
+
 
 @configuration
 class SourceConfig:
     """One origin of training images; several are mixed."""
 
-    kind: Literal["clean", "pairs", "manifest", "shards"]
-    """Clean images that are damaged on the fly; two folders of pairs; a table of pairs; Parquet files with pairs in
-    them."""
-    folder: str
-    """Folder with the images, or the manifest's file; relative to ``data.folder`` where that is given."""
+    kind: Literal["clean", "embedded", "pairs", "manifest", "shards"]
+    """Clean images that are damaged on the fly; the embedded ones; two folders of pairs; a table of pairs; Parquet
+    files with pairs in them."""
+    folder: str = ""
+    """Folder with the images, or the manifest's file; relative to ``data.folder`` where that is given. Embedded images
+    have none."""
     name: str | None = None
     """What the source is called in lists and messages; without it, as its folder or file."""
     repeat: float = 1.0
@@ -40,17 +44,24 @@ class SourceConfig:
 
     def __post_init__(self) -> None:
         require(f"data.sources, {self.title}: repeat", self.repeat, 1e-9, 1e9)
-        used = {"pairs": {"type", "types", "clean", "degraded"}, "clean": {"types"}}.get(self.kind, {"types", "split"})
-        for field, default in (("type", None), ("clean", "clean"), ("degraded", "degraded"), ("split", None)):
+        used = {
+            "clean": {"folder", "types"},
+            "embedded": {"types"},
+            "pairs": {"folder", "type", "types", "clean", "degraded"},
+        }.get(self.kind, {"folder", "types", "split"})
+        defaults = {"folder": "", "type": None, "clean": "clean", "degraded": "degraded", "split": None}
+        for field, default in defaults.items():
             if field not in used and getattr(self, field) != default:
                 raise UserError(f"data.sources, {self.title}: {self.kind} have no {field!r}{nearest(field, used)}")
+        if "folder" in used and not self.folder:
+            raise UserError(f"data.sources, {self.title}: {self.kind} need a folder")
         if self.kind == "pairs" and self.type is None:
             raise UserError(f"data.sources, {self.title}: pairs need a type, one of data.types")
 
     @property
     def title(self) -> str:
         """Its name, or that of its folder or file."""
-        return self.name or Path(self.folder).name or self.folder
+        return self.name or Path(self.folder).name or self.folder or self.kind
 
 
 @configuration
@@ -70,6 +81,9 @@ class DataConfig:
     every image once, times its source's ``repeat``, in random order."""
     types: tuple[str, ...] = CATALOGUE.names
     """Types of damage or kinds of level, each equally often and each level of one equally often."""
+    clean: float = 0.0
+    """Share of samples that are shown undamaged, so that a network learns to leave images alone. What names damage
+    learns them as a class of their own, ``clean``, or where it may name several, as none."""
     labels: Literal["single", "multi"] = "single"
     """What a classifier is to name: the one type of an image, or every basic type that is mixed in it."""
     crop: int = 64
@@ -83,6 +97,7 @@ class DataConfig:
         if self.crop < 1 or self.workers < 0:
             raise UserError(f"data.crop is at least 1 and data.workers at least 0, not {self.crop} and {self.workers}")
         require("data.prefetch", self.prefetch, 1, 1e6)
+        require("data.clean", self.clean, 0, 1, below=True)
         if not self.types or len(set(self.types)) != len(self.types):
             raise UserError("data.types needs at least one type, each only once")
         for name in self.types:
@@ -133,11 +148,11 @@ class DataConfig:
     def classes(self) -> tuple[str, ...]:
         """What the classifier names, in the order of its logits.
 
-        The types; with ``labels = "multi"`` the basic types that occur in them, each once, in the order of the
-        catalogue.
+        The types, and last ``clean`` where images are shown undamaged; with ``labels = "multi"`` the basic types that
+        occur in them, each once, in the order of the catalogue.
         """
         if self.labels == "single":
-            return self.types
+            return (*self.types, CLEAN) if self.clean else self.types
         levels = (level for name in self.types for level in CATALOGUE[name].levels)
         found = {entry.name for level in levels for entry in CATALOGUE.basic_types(level)}
         return tuple(name for name in CATALOGUE.names if name in found)

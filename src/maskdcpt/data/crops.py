@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from maskdcpt.data.config import DataConfig
-from maskdcpt.data.labels import make_label
+from maskdcpt.data.labels import clean_label, make_label
 from maskdcpt.data.mix import TrainingData
 from maskdcpt.data.order import ShuffledOrder
 from maskdcpt.data.pairs import Pair
@@ -45,7 +45,7 @@ class Batch(NamedTuple):
     clean: Tensor
     """The same before the damage."""
     label: Tensor
-    """Index of the type of damage in ``DataConfig.types``, int64 (N,); with ``labels = "multi"`` float32 (N, classes),
+    """Index of the type of damage in ``DataConfig.classes``, int64 (N,); with ``labels = "multi"`` float32 (N, classes),
     1 for every one of ``DataConfig.classes`` in the damage and else 0."""
     index: Tensor  # type: ignore[assignment]
     """Numbers of the samples, int64 (N,)."""
@@ -112,13 +112,16 @@ class DegradedCrops(Dataset[Batch]):
             drawn = self._data.draw_again(drawn, rng)
 
         clean, degraded = _same_crop(pair, self._config.crop, rng)
+        number = torch.tensor(int(index))
+        if self._config.clean and rng.random() < self._config.clean:
+            return Batch(clean.clone(), clean, clean_label(self._config), number, tuple(faults))
         label, level = self._data.draw_label(drawn, rng), pair.level
         if degraded is None:
             if level is None:
                 level = CATALOGUE[self._config.types[label]].draw(rng)
             degraded = apply(clean, level, seed=derive_seed("degradation", self._seed, index))
         target = make_label(self._config, label, pair.basic, level)
-        return Batch(degraded, clean, target, torch.tensor(int(index)), tuple(faults))
+        return Batch(degraded, clean, target, number, tuple(faults))
 
 
 def _same_crop(pair: Pair, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor | None]:

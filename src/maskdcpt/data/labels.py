@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from maskdcpt.data.config import DataConfig
+from maskdcpt.data.config import CLEAN, DataConfig
 from maskdcpt.degradations import CATALOGUE, Level
 from maskdcpt.errors import UserError
 
@@ -20,6 +20,13 @@ def basic_types(name: str) -> tuple[str, ...]:
     if len(mixes) > 1:
         raise UserError(f"{name!r} is a mixture of one kind or another; types says what is in it")
     return mixes.pop()
+
+
+def clean_label(config: DataConfig) -> Tensor:
+    """The label of a sample that is shown undamaged, as ``make_label``: the class ``clean``, or nothing at all."""
+    if config.labels == "single":
+        return torch.tensor(config.classes.index(CLEAN))
+    return torch.zeros(len(config.classes))
 
 
 def make_label(config: DataConfig, type_index: int, basic: tuple[str, ...], level: Level | None) -> Tensor:

@@ -216,6 +216,8 @@ def _read(source: SourceConfig, place: Path, config: DataConfig, limit: int) -> 
     match source.kind:
         case "clean":
             return CleanPairs(FolderImages(place), limit)
+        case "embedded":
+            return CleanPairs(EmbeddedImages("train"), limit)
         case "pairs":
             assert source.type is not None
             basic = source.types

@@ -89,17 +89,19 @@ class RestorationModel(nn.Module):
     """A backbone that restores, with or without a classifier that reads along.
 
     The classifier sees the features but its gradient stops there: it learns to follow the backbone through
-    fine-tuning, and cannot change how the backbone restores.
+    fine-tuning, and cannot change how the backbone restores. With ``naming`` a share of its gradient goes on.
 
     Args:
         backbone: The network.
         classifier: The decoder of its pre-training, or None.
+        naming: Factor of the classifier's gradient where it enters the backbone.
     """
 
-    def __init__(self, backbone: Backbone, classifier: ClassificationDecoder | None) -> None:
+    def __init__(self, backbone: Backbone, classifier: ClassificationDecoder | None, naming: float = 0.0) -> None:
         super().__init__()
         self.backbone = backbone
         self.classifier = classifier
+        self.naming = naming
 
     def forward(self, damaged: Tensor) -> Outputs:
         """Restores damaged images (N, 3, H, W)."""
@@ -110,4 +112,9 @@ class RestorationModel(nn.Module):
         if self.classifier is None:
             return Outputs(image, None)
         read = classifier_features(features, self.backbone, self.classifier.config.features)
-        return Outputs(image, self.classifier([feature.detach() for feature in read]))
+        return Outputs(image, self.classifier([self._entered(feature) for feature in read]))
+
+    def _entered(self, feature: Tensor) -> Tensor:
+        """The same values, with a gradient that is ``naming`` times as strong."""
+        fixed = feature.detach()
+        return fixed + self.naming * (feature - fixed) if self.naming else fixed

@@ -35,6 +35,12 @@ class RestorationLossConfig:
 
     name: Literal["l1", "psnr"] = "l1"
     """Mean absolute error, as in the paper, or negative PSNR, as NAFNet was first trained."""
+    naming: float = 0.0
+    """Weight with which naming the damage shapes the network too, which the paper does not do; at 0 the classifier
+    reads along and changes nothing."""
+
+    def __post_init__(self) -> None:
+        require("loss.naming", self.naming, 0, 1e30)
 
 
 @configuration

@@ -28,7 +28,7 @@ def finetune(config: FinetuneConfig, folder: Path) -> Path:
     """Trains a network to restore, or goes on with a run that was interrupted.
 
     A classifier that comes with the initial weights is kept up to date, if it is to be kept: it learns from the
-    features as they change, and its gradient never reaches the network.
+    features as they change, and its gradient reaches the network as far as ``loss.naming`` says.
 
     Args:
         config: What to do.
@@ -89,4 +89,4 @@ def _build(config: FinetuneConfig, start: Path | str | None) -> RestorationModel
             f"{', '.join(config.data.classes)}; name the same types in the same order, or do without it by "
             "--no-keep-classifier"
         )
-    return RestorationModel(backbone.train(), classifier and classifier.train())
+    return RestorationModel(backbone.train(), classifier and classifier.train(), config.loss.naming)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from maskdcpt.config import flatten, read_toml, to_dict, to_toml
+from maskdcpt.config import flatten, from_dict, read_toml, to_dict, to_toml
 from maskdcpt.environment import environment
 from maskdcpt.errors import UserError
 from maskdcpt.files import (
@@ -65,7 +65,7 @@ def open_run(folder: Path, config: PretrainConfig | FinetuneConfig, images: Sequ
     with sole_owner(folder / LOCK, "training in"):
         remove_unfinished(folder)
         if (folder / CONFIG).is_file():
-            _require_same_settings(folder, to_dict(config))
+            _require_same_settings(folder, config)
             _require_same_images(folder, images)
             _write_text(folder / CONFIG, to_toml(config))  # more steps, or what changes nothing
         else:
@@ -101,8 +101,10 @@ def _strangers(folder: Path) -> bool:
     return any(path.name not in ours and not path.name.startswith(TEMPORARY) for path in folder.iterdir())
 
 
-def _require_same_settings(folder: Path, now: dict[str, Any]) -> None:
-    before, after = (flatten(values) for values in (read_toml(folder / CONFIG), now))
+def _require_same_settings(folder: Path, config: PretrainConfig | FinetuneConfig) -> None:
+    # A setting that did not exist yet has what it is by default, which is to change nothing.
+    began = from_dict(type(config), read_toml(folder / CONFIG), where=str(folder / CONFIG))
+    before, after = (flatten(to_dict(each)) for each in (began, config))
     neutral = NEUTRAL | ({"train.steps"} if _may_grow(before, after) else set())
     differences = [
         f"{name} was {before.get(name, 'not set')} and is now {after.get(name, 'not set')}"
