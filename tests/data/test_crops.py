@@ -1,5 +1,7 @@
+import dataclasses
 import hashlib
 import pickle
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -80,6 +82,24 @@ def test_all_eight_views_and_all_types_occur_about_equally_often():
     assert (abs(labels - 2400 * share) < 4.5 * np.sqrt(2400 * share * (1 - share))).all(), labels
     assert len(views) == 8
     assert min(views.values()) > 0.5 * max(views.values())
+
+
+@pytest.mark.parametrize("labels", ["single", "multi"])
+def test_a_share_of_samples_is_shown_undamaged_as_a_class_of_its_own(labels):
+    config = DataConfig(crop=16, workers=0, types=("gaussian_noise", "blur_jpeg"), labels=labels, clean=0.25)
+    assert config.classes == (
+        ("gaussian_noise", "blur_jpeg", "clean") if labels == "single" else ("noise", "motion_blur", "jpeg")
+    )
+    samples = crops(Ramp(), config, seed=0)
+    without = crops(Ramp(), dataclasses.replace(config, clean=0.0), seed=0)
+    seen = Counter()
+    for index in range(400):
+        sample = samples[index]
+        undamaged = torch.equal(sample.degraded, sample.clean)
+        assert undamaged == (sample.label == 2 if labels == "single" else not sample.label.any())
+        assert torch.equal(sample.clean, without[index].clean)
+        seen[undamaged] += 1
+    assert abs(seen[True] - 100) < 40
 
 
 def test_every_place_of_an_image_is_reached():
@@ -197,6 +217,7 @@ def test_central_crops():
         ({"crop": 0}, "at least 1"),
         ({"workers": -1}, "at least 0"),
         ({"prefetch": 0}, "data.prefetch is 0"),
+        ({"clean": 1.0}, "data.clean is 1"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(wrong, message):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from maskdcpt.data import DataConfig, DegradedCrops, SourceConfig, TrainingData, training_data
+from maskdcpt.data import DataConfig, DegradedCrops, EmbeddedImages, SourceConfig, TrainingData, training_data
 from maskdcpt.data.mix import Source
 from maskdcpt.data.pairs import ANY, Pair
 from maskdcpt.data.procedural import procedural_image
@@ -172,6 +172,19 @@ def test_sources_of_a_recipe_are_relative_to_its_folder(folders):
     assert abs(seen["bright"] - 200 * 12 / 14) < 45
 
 
+def test_embedded_images_can_be_mixed_with_those_of_a_folder(folders):
+    config = DataConfig(
+        folder=str(folders),
+        types=TYPES,
+        sources=(SourceConfig(kind="clean", folder="dark", repeat=2), SourceConfig(kind="embedded", types=("snow",))),
+    )
+    data = training_data(config)
+    embedded = EmbeddedImages("train")
+    assert data.names == ["dark/0.png", "dark/1.png", *(f"embedded/{name}" for name in embedded.names)]
+    assert torch.equal(data.read(data.at(4)).clean, embedded[0])
+    assert {data.draw_label(data.at(4), np.random.default_rng(seed)) for seed in range(9)} == {TYPES.index("snow")}
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -180,6 +193,8 @@ def test_sources_of_a_recipe_are_relative_to_its_folder(folders):
         ({"kind": "pairs", "folder": "a", "type": "haze", "split": "test"}, "pairs have no 'split'"),
         ({"kind": "manifest", "folder": "a", "clean": "b"}, "manifest have no 'clean'"),
         ({"kind": "clean", "folder": "a", "repeat": 0}, "data.sources, a: repeat is 0"),
+        ({"kind": "clean"}, "data.sources, clean: clean need a folder"),
+        ({"kind": "embedded", "folder": "a"}, "data.sources, a: embedded have no 'folder'"),
     ],
 )
 def test_settings_of_a_source_that_cannot_be_are_refused(wrong, message):

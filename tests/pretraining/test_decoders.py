@@ -192,3 +192,27 @@ def test_a_classifier_that_reads_along_cannot_touch_the_restoration(backbone, cl
     focal_loss(outputs.logits, torch.tensor([0, 3])).backward()
     assert all(parameter.grad is None for parameter in backbone.parameters())
     assert all(parameter.grad is not None for parameter in classifier.parameters())
+
+
+def test_naming_lets_a_share_of_the_gradient_of_the_classifier_through(backbone, classifier):
+    images, labels = torch.rand(2, 3, 16, 16, generator=seeded(2)), torch.tensor([0, 3])
+
+    def outputs_and_gradients(naming):
+        outputs = RestorationModel(backbone, classifier, naming)(images)
+        loss = focal_loss(outputs.logits, labels)
+        inner, own = list(backbone.parameters()), list(classifier.parameters())
+        # The head serves the image alone, and so has none.
+        gradients = torch.autograd.grad(loss, [*inner, *own], allow_unused=True, materialize_grads=True)
+        return outputs, gradients[: len(inner)], gradients[len(inner) :]
+
+    fixed = RestorationModel(backbone, classifier)(images)
+    whole, inner, own = outputs_and_gradients(1.0)
+    part, weak, same = outputs_and_gradients(0.25)
+    for outputs in (whole, part):
+        assert torch.equal(outputs.logits, fixed.logits)
+        assert torch.equal(outputs.image, fixed.image)
+    assert max(gradient.abs().max() for gradient in inner) > 0
+    for strong, weaker in zip(inner, weak, strict=True):
+        assert torch.allclose(0.25 * strong, weaker, atol=1e-7)
+    for one, other in zip(own, same, strict=True):
+        assert torch.equal(one, other)

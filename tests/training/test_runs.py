@@ -194,6 +194,19 @@ def test_other_settings_on_the_same_folder_are_refused_with_every_difference(pre
         pretrain(dataclasses.replace(pretraining, train=train), tmp_path / "run")
 
 
+def test_a_run_from_before_a_setting_existed_goes_on(pretraining, tmp_path):
+    folder = tmp_path / "run"
+    pretrain(pretraining, folder)
+    settings = (folder / "config.toml").read_text()
+    assert "clean = 0.0\n" in settings
+    (folder / "config.toml").write_text(settings.replace("clean = 0.0\n", ""))
+    pretrain(pretraining, folder)
+    assert (folder / "config.toml").read_text() == settings
+    data = dataclasses.replace(pretraining.data, clean=0.5)
+    with pytest.raises(UserError, match=r"data.clean was 0.0 and is now 0.5"):
+        pretrain(dataclasses.replace(pretraining, data=data), folder)
+
+
 def test_the_progress_bar_tells_what_is_learned_and_how_much_memory_it_takes(pretraining, tmp_path, capfd):
     pretrain(pretraining, tmp_path / "run")
     said = capfd.readouterr().err
