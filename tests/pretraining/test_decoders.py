@@ -106,7 +106,7 @@ def test_classifier_gives_the_same_logits_in_both_views(backbone, classifier, mo
         for info in backbone.feature_info
     ]
     gathered = classifier(stages, mask)
-    monkeypatch.setattr("maskdcpt.pretraining.classify.view_of", ZeroedView)
+    monkeypatch.setattr("maskdcpt.pretraining.classifier.view_of", ZeroedView)
     assert torch.allclose(classifier(stages, mask), gathered, rtol=1e-10, atol=1e-10)
 
 

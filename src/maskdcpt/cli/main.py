@@ -39,6 +39,7 @@ COMMANDS = {
     "data": Command("maskdcpt.cli.data", "list and check public data sets, and build data sets of pairs"),
     "pretrain": Command("maskdcpt.cli.pretrain", "pre-train a network by masked degradation classification"),
     "finetune": Command("maskdcpt.cli.finetune", "train a network to restore, pre-trained or not"),
+    "fit-classifier": Command("maskdcpt.cli.fit_classifier", "teach weights that restore to name damage"),
     "evaluate": Command("maskdcpt.cli.evaluate", "measure weights under a fixed protocol"),
     "compare": Command("maskdcpt.cli.compare", "hold training runs against one another"),
     "probe": Command("maskdcpt.cli.probe", "tell how well features of networks show the type of damage"),

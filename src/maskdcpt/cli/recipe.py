@@ -14,10 +14,10 @@ from maskdcpt.cli.arguments import parse
 from maskdcpt.config import from_dict, read_toml
 from maskdcpt.errors import Preempted, UserError
 from maskdcpt.recipes import Kind, find_recipe, presets
-from maskdcpt.training import FinetuneConfig, PretrainConfig, leads
+from maskdcpt.training import ClassifierFitConfig, FinetuneConfig, PretrainConfig, leads
 from maskdcpt.training.run import METRICS
 
-Config = TypeVar("Config", PretrainConfig, FinetuneConfig)
+Config = TypeVar("Config", PretrainConfig, FinetuneConfig, ClassifierFitConfig)
 
 DEFAULT = "cpu"
 
@@ -35,14 +35,17 @@ class RunOptions:
     images are used, or the current folder."""
 
 
-def read_command(kind: Kind, options: type[RunOptions], config: type[Config], argv: list[str]) -> tuple[Path, Config]:
-    """From the words after ``maskdcpt pretrain`` or ``maskdcpt finetune`` to a run folder and a full configuration.
+def read_command(
+    kind: Kind, options: type[RunOptions], config: type[Config], argv: list[str], command: str | None = None
+) -> tuple[Path, Config]:
+    """From the words after ``maskdcpt pretrain`` and the like to a run folder and a full configuration.
 
     Args:
-        kind: The command.
+        kind: What the recipe is for.
         options: ``RunOptions`` joined with the configuration's fields.
         config: Class of the configuration.
         argv: The words.
+        command: The command, where it is not called as the kind.
 
     Raises:
         UserError: If the recipe or an option is wrong.
@@ -62,12 +65,12 @@ def read_command(kind: Kind, options: type[RunOptions], config: type[Config], ar
     chosen = parse(
         options,
         argv,
-        prog=f"maskdcpt {kind}",
+        prog=f"maskdcpt {command or kind}",
         description=f"{config.__doc__} Presets: {', '.join(presets(kind))}.",
         default=default,
     )
     if chosen.recipe != default.recipe:
-        raise UserError(f"the recipe comes first: maskdcpt {kind} {chosen.recipe} --run-dir ...")
+        raise UserError(f"the recipe comes first: maskdcpt {command or kind} {chosen.recipe} --run-dir ...")
     result = config(**{field.name: getattr(chosen, field.name) for field in fields(config)})
     if chosen.data_folder is not None:
         result = replace(result, data=replace(result.data, folder=str(chosen.data_folder)))

@@ -10,7 +10,7 @@ from torch.export import Dim, ExportedProgram
 
 from maskdcpt.backbones import Backbone
 from maskdcpt.masking import EVERYTHING
-from maskdcpt.pretraining import ClassificationDecoder, classifier_features
+from maskdcpt.pretraining import Classifier, classifier_features
 
 
 class Graph(nn.Module):
@@ -24,7 +24,7 @@ class Graph(nn.Module):
         classifier: Its classifier, if it has one.
     """
 
-    def __init__(self, backbone: Backbone, classifier: ClassificationDecoder | None) -> None:
+    def __init__(self, backbone: Backbone, classifier: Classifier | None) -> None:
         super().__init__()
         self.backbone = backbone
         self.classifier = classifier
@@ -59,7 +59,7 @@ def reflected(length: int, stride: int) -> Tensor:
     return torch.where(position < length, position, (2 * (length - 1) - position).clamp(min=0))
 
 
-def trace(backbone: Backbone, classifier: ClassificationDecoder | None) -> ExportedProgram:
+def trace(backbone: Backbone, classifier: Classifier | None) -> ExportedProgram:
     """Records the graph of a network on the CPU with batch, height and width left open.
 
     The record itself asks for sides of more than the stride; what is converted from it does not.

@@ -23,7 +23,7 @@ from maskdcpt.export.parity import Outputs, Parity, compare, parity_sizes
 from maskdcpt.files import atomic_file
 from maskdcpt.inference.description import Description
 from maskdcpt.inference.tiling import outline
-from maskdcpt.pretraining import ClassificationDecoder, classifier_features, load_model
+from maskdcpt.pretraining import Classifier, classifier_features, load_model
 from maskdcpt.pretraining.weights import weights_sha256
 
 
@@ -82,7 +82,7 @@ def export_model(
     return Export(paths, kind, description, parity)
 
 
-def describe(backbone: Backbone, classifier: ClassificationDecoder | None, licence: str | None) -> Description:
+def describe(backbone: Backbone, classifier: Classifier | None, licence: str | None) -> Description:
     """What an exported file says of a network.
 
     Args:
@@ -132,7 +132,7 @@ def _new_files(target: Path, details: Format) -> Iterator[Path]:
             written.unlink(missing_ok=True)
 
 
-def _outputs(backbone: Backbone, classifier: ClassificationDecoder | None, batch: Tensor) -> Outputs:
+def _outputs(backbone: Backbone, classifier: Classifier | None, batch: Tensor) -> Outputs:
     with torch.inference_mode():
         if classifier is None:
             return (backbone(batch),)

@@ -12,7 +12,7 @@ from maskdcpt.config import to_dict
 from maskdcpt.inference.evidence import parts
 from maskdcpt.inference.exported import ExportedNetwork
 from maskdcpt.inference.tiling import Outcome, Outline, Plan, Tick, outline, run_alone, run_tiled, tile_unit
-from maskdcpt.pretraining import ClassificationDecoder, classifier_features
+from maskdcpt.pretraining import Classifier, classifier_features
 from maskdcpt.pretraining.weights import weights_sha256
 
 RUNTIMES_HOLD = 2
@@ -77,7 +77,7 @@ class TorchEngine:
     def __init__(
         self,
         backbone: Backbone,
-        classifier: ClassificationDecoder | None,
+        classifier: Classifier | None,
         device: torch.device,
         compile: bool = False,  # noqa: A002  torch's own name
     ) -> None:
@@ -114,7 +114,7 @@ class TorchEngine:
         sha256 = weights_sha256(self._backbone, self._classifier)
         return {"runtime": "torch", "backbone": to_dict(self._backbone.config), "weights": sha256}
 
-    def _named(self) -> ClassificationDecoder:
+    def _named(self) -> Classifier:
         assert self._classifier is not None, "only networks with a classifier are asked for classes"
         return self._classifier
 

@@ -14,7 +14,7 @@ from maskdcpt.inference.calibration import Calibration, load_calibration
 from maskdcpt.inference.engine import ExportedEngine, TorchEngine
 from maskdcpt.inference.exported import ExportedNetwork
 from maskdcpt.inference.options import RestoreOptions
-from maskdcpt.pretraining import ClassificationDecoder, load_model
+from maskdcpt.pretraining import Classifier, load_model
 
 __all__ = ["AUTOMATIC", "BUNDLED", "BaseRestorer", "ExportedRestorer", "Restorer"]
 
@@ -48,7 +48,7 @@ class Restorer(BaseRestorer):
     def __init__(
         self,
         backbone: Backbone,
-        classifier: ClassificationDecoder | None = None,
+        classifier: Classifier | None = None,
         device: str = "auto",
         options: RestoreOptions = AUTOMATIC,
         calibration: Calibration | None = None,

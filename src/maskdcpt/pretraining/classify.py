@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from maskdcpt.config import configuration
 from maskdcpt.errors import UserError
-from maskdcpt.masking import EVERYTHING, LayerNorm2d, View, VisibleMask, view_of
+from maskdcpt.masking import EVERYTHING, LayerNorm2d, View
+from maskdcpt.pretraining.classifier import Classifier
 from maskdcpt.pretraining.features import FeatureChoice
 
 
@@ -70,8 +71,8 @@ class Bottleneck(nn.Module):
         return F.relu(x + self.conv3.norm(self.conv3(y)))
 
 
-class ClassificationDecoder(nn.Module):
-    """From the features of a backbone to one logit per type of damage.
+class ClassificationDecoder(Classifier):
+    """From the features of a backbone to one logit per type of damage, by a residual network.
 
     Args:
         channels: Channels of the features, fine to coarse; each feature has half the resolution of the one before, or
@@ -81,13 +82,13 @@ class ClassificationDecoder(nn.Module):
         multi_label: Whether an image may be damaged in several of these ways at once, so that each logit stands alone.
     """
 
+    kind = "network"
+    config: ClassifierConfig
+
     def __init__(
         self, channels: Sequence[int], classes: Sequence[str], config: ClassifierConfig, *, multi_label: bool = False
     ) -> None:
-        super().__init__()
-        self.classes = tuple(classes)
-        self.multi_label = multi_label
-        self.config = config
+        super().__init__(classes, config, multi_label=multi_label)
         self.mixing_weights = nn.Parameter(torch.ones(len(channels)))
         self.bottleneck_layers = nn.ModuleList(self._level(c) for c in channels)
         self.downsample_layers = nn.ModuleList(
@@ -103,41 +104,20 @@ class ClassificationDecoder(nn.Module):
 
     @property
     def reach(self) -> int:
-        """Positions of the finest feature around a position that what it says depends on."""
-        levels = len(self.mixing_weights)
-        return self.config.blocks * ((2 << levels) - 1)
+        """See the base class."""
+        return self.config.blocks * ((2 << len(self.mixing_weights)) - 1)
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """From logits (N, classes) to how likely each type of damage is; they sum to 1 unless several may be there."""
-        return logits.sigmoid() if self.multi_label else logits.softmax(1)
-
-    def forward(self, features: Sequence[Tensor], mask: VisibleMask | None = None) -> Tensor:
-        """Classifies.
-
-        Args:
-            features: What ``classifier_features`` takes from the backbone.
-            mask: The mask under which they were computed.
-
-        Returns:
-            Logits (N, classes).
-
-        Raises:
-            UserError: If the mask does not fit the features, or its patches cannot be halved at every level.
-        """
-        view = view_of(mask)
-        return self.name(view.mean(self.positions(features, view)).flatten(1))
+    @property
+    def unit(self) -> int:
+        """See the base class: every level halves the resolution."""
+        return 1 << len(self.mixing_weights)
 
     def name(self, evidence: Tensor) -> Tensor:
-        """From what speaks for each type on average (N, C) to logits (N, classes)."""
+        """See the base class."""
         return self.fc(evidence)  # type: ignore[no-any-return]
 
     def positions(self, features: Sequence[Tensor], view: View) -> Tensor:
-        """What each position at the lowest resolution says of the damage, (N, C, h, w) in the view.
-
-        Args:
-            features: As for ``forward``.
-            view: How the layers see them.
-        """
+        """See the base class."""
         z = torch.zeros_like(view.enter(features[0]))
         height, width = features[0].shape[-2:]
         weights = self.mixing_weights.softmax(0)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from maskdcpt.backbones import Backbone, Features
 from maskdcpt.errors import UserError
 from maskdcpt.masking import VisibleMask
-from maskdcpt.pretraining.classify import ClassificationDecoder
+from maskdcpt.pretraining.classifier import Classifier
 from maskdcpt.pretraining.features import classifier_features
 from maskdcpt.pretraining.method import METHODS, Method
 from maskdcpt.pretraining.reconstruct import ReconstructionDecoder
@@ -43,7 +43,7 @@ class PretrainingModel(nn.Module):
     def __init__(
         self,
         backbone: Backbone,
-        classifier: ClassificationDecoder | None,
+        classifier: Classifier | None,
         decoder: ReconstructionDecoder | None = None,
         method: Method = METHODS["maskdcpt"],
     ) -> None:
@@ -97,7 +97,7 @@ class RestorationModel(nn.Module):
         naming: Factor of the classifier's gradient where it enters the backbone.
     """
 
-    def __init__(self, backbone: Backbone, classifier: ClassificationDecoder | None, naming: float = 0.0) -> None:
+    def __init__(self, backbone: Backbone, classifier: Classifier | None, naming: float = 0.0) -> None:
         super().__init__()
         self.backbone = backbone
         self.classifier = classifier

@@ -1,5 +1,6 @@
 """Training runs: pre-training and fine-tuning, resumable at any moment."""
 
+from maskdcpt.training.classifier import ClassifierFitConfig, FitConfig, fit_classifier
 from maskdcpt.training.config import (
     FinetuneConfig,
     MaskConfig,
@@ -13,12 +14,15 @@ from maskdcpt.training.pretrain import pretrain
 from maskdcpt.training.run import read_metrics
 
 __all__ = [
+    "ClassifierFitConfig",
     "FinetuneConfig",
+    "FitConfig",
     "MaskConfig",
     "PretrainConfig",
     "RestorationLossConfig",
     "TrainConfig",
     "finetune",
+    "fit_classifier",
     "leads",
     "pretrain",
     "read_metrics",

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maskdcpt.config import flatten, from_dict, read_toml, to_dict, to_toml
 from maskdcpt.environment import environment
@@ -21,7 +21,9 @@ from maskdcpt.files import (
     write_bytes,
     write_rows,
 )
-from maskdcpt.training.config import FinetuneConfig, PretrainConfig
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 CONFIG = "config.toml"
 ENVIRONMENT = "environment.json"
@@ -45,7 +47,7 @@ NEUTRAL = {
 
 
 @contextmanager
-def open_run(folder: Path, config: PretrainConfig | FinetuneConfig, images: Sequence[str]) -> Iterator[Path]:
+def open_run(folder: Path, config: DataclassInstance, images: Sequence[str]) -> Iterator[Path]:
     """Opens the folder of a new run, or of an interrupted one with the same configuration and the same images.
 
     Args:
@@ -101,7 +103,7 @@ def _strangers(folder: Path) -> bool:
     return any(path.name not in ours and not path.name.startswith(TEMPORARY) for path in folder.iterdir())
 
 
-def _require_same_settings(folder: Path, config: PretrainConfig | FinetuneConfig) -> None:
+def _require_same_settings(folder: Path, config: DataclassInstance) -> None:
     # A setting that did not exist yet has what it is by default, which is to change nothing.
     began = from_dict(type(config), read_toml(folder / CONFIG), where=str(folder / CONFIG))
     before, after = (flatten(to_dict(each)) for each in (began, config))

@@ -15,7 +15,7 @@ from maskdcpt.inference.tiling.plan import Manner, Plan
 from maskdcpt.inference.tiling.sweep import Tick, Tiler, no_tick
 from maskdcpt.inference.tiling.views import CanvasView, TileView
 from maskdcpt.masking import View
-from maskdcpt.pretraining import ClassificationDecoder, classifier_features
+from maskdcpt.pretraining import Classifier, classifier_features
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def run_tiled(
     x: Tensor,
     plan: Plan,
     place: torch.device,
-    classifier: ClassificationDecoder | None = None,
+    classifier: Classifier | None = None,
     tick: Tick = no_tick,
 ) -> Outcome:
     """Restores an image in tiles.
@@ -91,11 +91,11 @@ def run_alone(run: Callable[[Tensor], Tensor], x: Tensor, plan: Plan, align: int
     return Outcome(restored, None, tiler.halvings)
 
 
-def tile_unit(backbone: Backbone, classifier: ClassificationDecoder | None = None) -> int:
+def tile_unit(backbone: Backbone, classifier: Classifier | None = None) -> int:
     """Multiple of pixels on which edges between tiles lie, so that no deepest position is cut."""
     if classifier is None:
         return backbone.stride
-    return max(backbone.stride, 1 << len(classifier.mixing_weights))
+    return max(backbone.stride, classifier.unit)
 
 
 def _head(backbone: Backbone) -> Callable[[Tensor, Tensor, View], Tensor]:
@@ -116,7 +116,7 @@ def _program(backbone: Backbone, evidence: _Evidence | None) -> Callable[[Tensor
 class _Evidence:
     """What the classifier finds, averaged over the positions of all tiles."""
 
-    def __init__(self, backbone: Backbone, classifier: ClassificationDecoder) -> None:
+    def __init__(self, backbone: Backbone, classifier: Classifier) -> None:
         self._backbone, self._classifier = backbone, classifier
         self._found = Sums()
         self.early = classifier.config.features == "all"
