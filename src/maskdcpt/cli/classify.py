@@ -27,7 +27,8 @@ class Options:
     source: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="IN")]]
     """Image or folder; of a folder all images in and below it."""
     weights: Annotated[str, tyro.conf.arg(metavar="DIR")] = "default"
-    """Folder of weights with a classifier or of a training run, or user/name on the Hugging Face Hub."""
+    """default for those of the package; a folder of weights with a classifier or of a training run, or user/name on the
+    Hugging Face Hub."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Prints each line as JSON: image, types with their probabilities, clean and unfamiliar (true, false, or null where
     the weights cannot tell), reason, and complete (whether no damage is known that they would overlook)."""

@@ -37,8 +37,8 @@ class Options:
     """Measures weights, baselines and images restored by any tool under a fixed protocol, and writes a report."""
 
     weights: Annotated[tuple[str, ...], tyro.conf.arg(metavar="DIR")] = ()
-    """Folders of weights or of training runs, files of weights, or user/name on the Hugging Face Hub; NAME=DIR gives
-    one a name. Differences are from the first."""
+    """Folders of weights or of training runs, files of weights, user/name on the Hugging Face Hub, or default for the
+    weights of the package; NAME=DIR gives one a name. Differences are from the first."""
     restored: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=DIR")] = ()
     """Folders of images that some tool has restored, laid out as --save-images does."""
     baselines: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = ()

@@ -45,7 +45,7 @@ COMMANDS = {
     "restore": Command("maskdcpt.cli.restore", "restore an image or a folder of images"),
     "classify": Command("maskdcpt.cli.classify", "name what has damaged an image or a folder of images"),
     "calibrate": Command("maskdcpt.cli.calibrate", "measure which images weights can tell to be clean or unfamiliar"),
-    "export": Command("maskdcpt.cli.export", "write weights as a file for other runtimes"),
+    "export": Command("maskdcpt.cli.export", "write weights as a file for other runtimes, or small to give away"),
     "serve": Command("maskdcpt.cli.serve", "restore photos for browsers and programs over HTTP"),
     "realism": Command("maskdcpt.cli.realism", "compare synthetic damage with real damaged photos"),
     "bench": Command(

@@ -45,8 +45,8 @@ class Batch(NamedTuple):
     clean: Tensor
     """The same before the damage."""
     label: Tensor
-    """Index of the type of damage in ``DataConfig.classes``, int64 (N,); with ``labels = "multi"`` float32 (N, classes),
-    1 for every one of ``DataConfig.classes`` in the damage and else 0."""
+    """Index of the type of damage in ``DataConfig.classes``, int64 (N,); with ``labels = "multi"`` float32 (N,
+    classes), 1 for every one of ``DataConfig.classes`` in the damage and else 0."""
     index: Tensor  # type: ignore[assignment]
     """Numbers of the samples, int64 (N,)."""
     faults: tuple[Fault, ...] = ()

@@ -13,6 +13,7 @@ from maskdcpt.config import from_dict, to_dict
 from maskdcpt.errors import UserError, naming
 from maskdcpt.pretraining.classify import ClassificationDecoder, ClassifierConfig
 from maskdcpt.pretraining.features import classifier_channels
+from maskdcpt.weights import find_named
 
 CLASSIFIER = "classifier.safetensors"
 
@@ -40,9 +41,10 @@ def load_model(path: str | Path) -> tuple[Backbone, ClassificationDecoder | None
     Raises:
         UserError: If anything is missing, damaged or does not fit.
     """
-    if is_single_file(Path(path)):
+    path = find_named(path)
+    if is_single_file(path):
         return load_backbone(path), None
-    folder = find_weights(Path(path))
+    folder = find_weights(path)
     backbone = load_backbone(folder)
     description = read_config(folder).get("classifier")
     if description is None:
