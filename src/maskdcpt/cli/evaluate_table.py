@@ -37,13 +37,10 @@ def _shown(metrics: Sequence[Metric | SetMetric]) -> Sequence[Metric | SetMetric
 
 
 def _differences(results: Results, metric: Metric | SetMetric, kind: str, name: str) -> Iterator[str]:
+    wanted = (kind, name, CANONICAL, metric.name)
     for each in results.differences:
-        if (each.kind, each.name, each.variant, each.metric) == (
-            kind,
-            name,
-            CANONICAL,
-            metric.name,
-        ) and isfinite(each.estimate.mean):  # an image that nothing was done to has an infinite PSNR
+        # An image that nothing was done to has an infinite PSNR, from which there are no differences.
+        if (each.kind, each.name, each.variant, each.metric) == wanted and isfinite(each.estimate.mean):
             low, high = each.estimate.low, each.estimate.high
             interval = "" if low is None or high is None else f" [{low:+.3f}, {high:+.3f}]"
             mean = f"{each.estimate.mean:+.3f} {metric.unit}".rstrip()

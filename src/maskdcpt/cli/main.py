@@ -34,7 +34,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "demo": Command("maskdcpt.cli.demo", "pre-train, fine-tune, compare and restore on embedded images"),
+    "demo": Command("maskdcpt.cli.demo", "restore sample photos, then pre-train, fine-tune and compare"),
     "degrade": Command("maskdcpt.cli.degrade", "damage images in known ways, or list and show the ways"),
     "data": Command("maskdcpt.cli.data", "list and check public data sets, and build data sets of pairs"),
     "pretrain": Command("maskdcpt.cli.pretrain", "pre-train a network by masked degradation classification"),
