@@ -112,7 +112,11 @@ def test_a_folder_is_restored_beside_itself_and_goes_on(command, bundled, photo,
 def test_classify_needs_no_weights_to_be_named_and_knows_clean_images(command, bundled, photo):
     code, out, _ = command("classify", photo, "--json")
     assert code == 0
-    assert set(json.loads(out)["types"]) == {*maskdcpt.degradations.CATALOGUE.names, "clean"}
+    types = json.loads(out)["types"]
+    assert set(types) == {*maskdcpt.degradations.CATALOGUE.names, "clean"}
+    code, out, _ = command("classify", photo)
+    named = [f"{name} {probability:.1%}" for name, probability in list(types.items())[:5]]
+    assert (code, out) == (0, f"{photo}: {', '.join(named)}\n"), "the likeliest few"
 
 
 def test_numbers_of_16_bits_are_read_as_float32(universal_weights, tmp_path):
