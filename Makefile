@@ -11,7 +11,7 @@ JOBS   ?= 2
 .PHONY: demo test lint format clean help
 
 help:
-	@echo "make demo    pre-train, fine-tune, compare and restore on embedded images (PRESET=smoke for one minute)"
+	@echo "make demo    restore sample photos, then pre-train, fine-tune and compare (PRESET=smoke for two minutes)"
 	@echo "make test    format, lint, type and import checks, then the test suite"
 	@echo "make format  rewrite the sources in the project's format"
 	@echo "make clean   remove the virtual environment and caches"

@@ -1,6 +1,7 @@
 """What several parts are tested with."""
 
 import json
+import shutil
 import sys
 import types
 from typing import ClassVar
@@ -8,9 +9,11 @@ from typing import ClassVar
 import pytest
 import torch
 
+from maskdcpt import weights as package_weights
 from maskdcpt.backbones import NAFNetConfig, create_backbone
 from maskdcpt.cli.main import main
 from maskdcpt.config import to_dict, to_toml
+from maskdcpt.data import DataConfig
 from maskdcpt.environment import environment
 from maskdcpt.evaluation import Row
 from maskdcpt.files import write_rows
@@ -18,6 +21,7 @@ from maskdcpt.metrics import extras
 from maskdcpt.pretraining import ClassificationDecoder, ClassifierConfig, save_model
 from maskdcpt.training import FinetuneConfig, TrainConfig
 from maskdcpt.training.validation import ValidationSet, record_validation
+from maskdcpt.weights import BUNDLED
 
 CLASSES = ("haze", "rain_streak", "gaussian_noise", "motion_blur", "low_light")
 
@@ -59,6 +63,34 @@ def weights(tmp_path_factory):
         channels = [info.channels for info in backbone.feature_info]
         save_model(folder, backbone, ClassificationDecoder(channels, CLASSES, ClassifierConfig(blocks=1)))
     return folder
+
+
+@pytest.fixture(scope="session")
+def universal_weights(tmp_path_factory):
+    """As ``weights``, with a classifier of all types and of clean images."""
+    folder = tmp_path_factory.mktemp("universal")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        backbone = create_backbone("nafnet", width=4, encoder_blocks=[1, 1], decoder_blocks=[1, 1])
+        channels = [info.channels for info in backbone.feature_info]
+        classes = DataConfig(clean=0.05).classes
+        save_model(folder, backbone, ClassificationDecoder(channels, classes, ClassifierConfig(blocks=1)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stand_in(universal_weights, tmp_path_factory):
+    """A folder that stands in for that of the package's weights."""
+    folder = tmp_path_factory.mktemp("package")
+    shutil.copytree(universal_weights, folder / BUNDLED)
+    return folder
+
+
+@pytest.fixture
+def bundled(stand_in, monkeypatch):
+    """Makes these the weights of the package, in this process; returns their folder."""
+    monkeypatch.setattr(package_weights, "_folder", lambda: stand_in)
+    return stand_in / BUNDLED
 
 
 @pytest.fixture

@@ -124,7 +124,6 @@ def test_a_bad_single_file_is_exit_code_2_and_one_line(command, tmp_path, weight
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["photos/a.png", "out.png"], "no weights come with this version yet; name those"),
         (["photos/a.png", "out.png", "--weights", "none"], "none: no such file or folder of weights"),
         (["photos/a.png", "out.png", "--weights", "photos"], "photos: no weights here"),
         (["photos/a.png", "out.png", "--weights", "WEIGHTS", "--device", "gpu"], "no device is called 'gpu'"),
@@ -132,8 +131,9 @@ def test_a_bad_single_file_is_exit_code_2_and_one_line(command, tmp_path, weight
         (["photos/a.png", "photos/a.png", "--weights", "WEIGHTS", "--force"], "needs a file of its own"),
         (["photos", "photos/out", "--weights", "WEIGHTS"], "need a folder apart from photos"),
         (["photos/a.png", "photos/a.png/out.png", "--weights", "WEIGHTS"], "cannot be written"),
-        (["photos/a.png"], "missing from maskdcpt restore: OUT"),
-        ([], "missing from maskdcpt restore: IN and OUT"),
+        ([], "missing from maskdcpt restore: IN;"),
+        (["photos/*.png", "--weights", "WEIGHTS"], r"photos/\*\.png: a pattern needs OUT, a folder for results"),
+        (["none.png", "--weights", "WEIGHTS"], r"none\.png: no such file or folder"),
         (["photos", "out", "--weights", "WEIGHTS", "--only", "haez"], "no damage called 'haez'; did you mean 'haze'"),
         (["photos", "out", "--weights", "WEIGHTS", "--strength", "2"], r"strength is 2; it lies in \[0, 1\]"),
         (["photos", "out", "--weights", "WEIGHTS", "--tile", "3"], "tile is 3, but must be 0"),

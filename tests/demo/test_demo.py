@@ -4,10 +4,13 @@ import base64
 import re
 
 import pytest
+import torch
 
 from maskdcpt import recipes
 from maskdcpt.demo import run_demo, write_demo_report
+from maskdcpt.demo.samples import Sample
 from maskdcpt.evaluation import PROTOCOLS, levels_protocol
+from maskdcpt.reports import picture
 from maskdcpt.training import read_metrics
 
 RECIPE = """
@@ -61,12 +64,14 @@ def test_both_arms_take_the_same_steps_and_are_measured_on_the_same_cases(result
 
 @pytest.mark.slow
 def test_the_page_is_whole_and_tells_what_was_measured(result, tmp_path):
-    page = write_demo_report(result, tmp_path / "report.html").read_text()
+    sample = Sample("Snow: a cat", "Haze (51%)", (20.0, 21.0), [picture("damaged", torch.rand(3, 8, 8))])
+    page = write_demo_report(result, [sample], tmp_path / "report.html").read_text()
+    assert page.index("Snow: a cat; named Haze (51%)") < page.index("with and without pre-training")
     assert not re.search(r'(src|href)="(?!data:)', page), "everything lies inside the file"
     assert "<script" not in page
     assert 'name="viewport"' in page
     pictures = re.findall(r'src="data:image/(?:webp|svg\+xml);base64,([^"]+)"', page)
-    assert len(pictures) == 3 * 3 + 3 + 1 + 3
+    assert len(pictures) == 3 * 3 + 3 + 1 + 3 + 1
     assert all(base64.b64decode(picture, validate=True) for picture in pictures)
     mean = sum(row.psnr for row in result.rows if row.arm == "pre-trained") / 27
     assert f"{mean:.2f}" in page

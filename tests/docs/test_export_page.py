@@ -2,21 +2,41 @@
 
 import re
 import shlex
+import shutil
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import torch
 
+from maskdcpt import Restorer
 from maskdcpt.backbones import create_backbone
 from maskdcpt.cli.main import main
-from maskdcpt.export import FORMATS
+from maskdcpt.export import FORMATS, half
 from maskdcpt.export.onnx_file import OPSET
 from maskdcpt.export.parity import TOLERANCE
 from maskdcpt.inference.description import Description
 from maskdcpt.pretraining import ClassificationDecoder, ClassifierConfig, save_model
 
 PAGE = (Path(__file__).parents[2] / "docs" / "export.md").read_text()
+
+COMMANDS = re.findall(r"<!-- run -->\n```sh\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+def test_weights_at_half_precision_are_made_and_calibrated(tmp_path, monkeypatch, command, weights):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("maskdcpt.inference.calibrate.CROP", 24)
+    monkeypatch.setattr(half, "SIDE", 24)
+    shutil.copytree(weights, tmp_path / "runs" / "finetune")
+    assert len(COMMANDS) == 2
+    for line in COMMANDS[1].splitlines():
+        code, out, err = command(*shlex.split(line)[1:])
+        assert code == 0, err
+        if "export" in line:
+            assert out.count("the same named first in") == 1
+            assert f"below {half.LEAST:.0f} dB PSNR" in PAGE
+            assert f"same on {re.findall(r'restore ([0-9]+) pictures', PAGE)[0]} photos" in out
+    assert Restorer.from_pretrained("small", "cpu").calibration is not None
 
 
 @pytest.mark.slow
@@ -28,7 +48,7 @@ def test_everything_runs(tmp_path, monkeypatch, capsys):
     network = create_backbone("nafnet", width=2, encoder_blocks=[1], middle_blocks=0, decoder_blocks=[0])
     classifier = ClassificationDecoder([2], ["haze", "low_light"], ClassifierConfig(blocks=1, features="last"))
     save_model(tmp_path / "runs" / "finetune", network, classifier)
-    commands = "".join(re.findall(r"<!-- run -->\n```sh\n(.*?)```", PAGE, flags=re.DOTALL)).splitlines()
+    commands = COMMANDS[0].splitlines()
     assert len(commands) == len(FORMATS)
     for line in commands:
         program, *words = shlex.split(line)

@@ -279,6 +279,17 @@ class TestImagesThatStay:
         assert statuses(report) == ["left", "restored", "left"]
         assert report.outcomes[0].reason == "looks damaged by low_light, not by haze"
 
+    def test_clean_is_no_damage_to_restore_from(self, tmp_path, universal_weights, photos):
+        restorer = Restorer.from_pretrained(universal_weights, "cpu")
+        assert "clean" in restorer.classes
+        with pytest.raises(UserError, match="these weights know no damage called 'clean'"):
+            restore_files(restorer, photos, tmp_path / "out", BatchOptions(only=("clean",)))
+        nothing = Verdict({"clean": 0.9, "haze": 0.1}, None, None, "no damage found (90%)")
+        judging = Judging(restorer, dict.fromkeys(self.VERDICTS, nothing))
+        report = restore_files(judging, photos, tmp_path / "out", BatchOptions(only=("haze",)))
+        assert statuses(report) == ["left"] * 3
+        assert {outcome.reason for outcome in report.outcomes} == {"shows no damage"}
+
     def test_a_type_that_the_weights_do_not_know_is_refused(self, tmp_path, restorer, photos):
         with pytest.raises(UserError, match=r"no damage called 'haez'; did you mean 'haze'\?"):
             restore_files(restorer, photos, tmp_path / "out", BatchOptions(only=("haez",)))

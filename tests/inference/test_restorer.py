@@ -163,11 +163,6 @@ def test_auto_is_a_device_that_works(weights):
     assert restorer.restore(PIXELS).device == PIXELS.device
 
 
-def test_default_weights_are_announced_as_missing():
-    with pytest.raises(UserError, match=r"no weights come with this version yet; name those of a training run"):
-        Restorer.from_pretrained("default")
-
-
 def test_output_that_is_not_finite_is_an_error(weights, tmp_path):
     backbone, classifier = load_model(weights)
     with torch.no_grad():

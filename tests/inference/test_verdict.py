@@ -122,6 +122,45 @@ def test_without_a_calibration_nothing_is_told():
     assert "not calibrated, see maskdcpt calibrate" in verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("types", "flags", "reason"),
+    [
+        ({"clean": 0.97, "haze": 0.03}, (-2.0, None), "looks clean of the damage that the weights know"),
+        ({"clean": 0.97, "haze": 0.03}, (2.0, None), "no damage found (97%), but not for certain; restoring"),
+        ({"clean": 0.97, "haze": 0.03}, None, "no damage found (97%); restoring changes it by 10.0% of the range; the"),
+        (
+            {"clean": 0.97, "haze": 0.03},
+            (2.0, -2.0),
+            "unlike what the weights were trained on: no damage found",
+        ),
+        ({"haze": 0.8, "clean": 0.2}, (2.0, None), "haze (80%); restoring"),
+        (
+            {"haze": 0.8, "clean": 0.2},
+            None,
+            "haze (80%); restoring changes it by 10.0% of the range; the",
+        ),
+        ({"haze": 0.8, "snow": 0.2}, None, "haze (80%) if it is damaged; restoring"),
+    ],
+)
+def test_weights_that_know_clean_images_say_so_in_words(types, flags, reason):
+    known = flags and calibration(flag(flags[0]), None if flags[1] is None else flag(flags[1]))
+    assert judge(Evidence(types, (2.0, 0.9), 0.1), known).reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("types", "reason"),
+    [
+        ({"clean": 0.9, "haze": 0.1}, "no damage found (90%), but not for certain; "),
+        ({"haze": 0.9, "clean": 0.1}, "haze (90%), but not for certain; "),
+        ({"haze": 0.9, "snow": 0.1}, "haze (90%) if it is damaged, which these weights cannot tell; "),
+    ],
+)
+def test_a_flag_of_no_use_leaves_it_open(types, reason):
+    verdict = judge(Evidence(types, (2.0, 0.9), 0.1), calibration(flag(0, found=LEAST_FOUND / 2), None))
+    assert verdict.clean is None
+    assert verdict.reason.startswith(reason)
+
+
 def test_a_score_is_the_weighted_sum_of_standardised_numbers():
     some = flag(0, means=(1.0, 2.0, 3.0), deviations=(2.0, 4.0, 5.0), weights=(1.0, -1.0, 10.0))
     assert some.score((3.0, 4.0, 4.0)) == pytest.approx(1 - 0.5 + 2)

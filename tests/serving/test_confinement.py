@@ -80,7 +80,6 @@ def test_a_server_stays_in_its_folder(tmp_path, weights):
         (["--memory", "inf"], "memory is inf"),
         (["--precision", "half"], "precision"),
         (["--weights", "nowhere", "--runtime", "onnx"], "nowhere: no such file; `maskdcpt export` makes one"),
-        ([], "no weights come with this version"),
     ],
 )
 def test_what_cannot_be_served_is_one_line(capsys, words, message):

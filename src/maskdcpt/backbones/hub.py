@@ -21,6 +21,7 @@ from maskdcpt.backbones.card import model_card
 from maskdcpt.config import to_dict
 from maskdcpt.errors import UserError
 from maskdcpt.files import TEMPORARY
+from maskdcpt.weights import find_named
 
 if TYPE_CHECKING:
     from maskdcpt.backbones.base import Backbone
@@ -50,18 +51,19 @@ def is_hub_id(name: str) -> bool:
 def locate_weights(name_or_path: str | Path, **download: Any) -> Path:
     """Finds weights by path or downloads them from the Hub.
 
-    What exists here is a path. Otherwise a string of the form ``user/name`` is a model on the Hub, unless there is a
-    folder ``user`` here. Anything else is a path that does not exist, left to whoever reads it to refuse.
+    The string ``default`` stands for the weights of the package. What exists here is a path. Otherwise a string of the
+    form ``user/name`` is a model on the Hub, unless there is a folder ``user`` here. Anything else is a path that does
+    not exist, left to whoever reads it to refuse.
 
     Args:
-        name_or_path: Path of weights, or name of a model on the Hub.
+        name_or_path: Path of weights, ``default``, or name of a model on the Hub.
         download: Arguments for ``huggingface_hub.snapshot_download``: ``revision``, ``token``, ``cache_dir``,
             ``force_download``, ``local_files_only``.
 
     Raises:
         UserError: If the model cannot be downloaded or holds no weights of this library.
     """
-    path = Path(name_or_path)
+    path = find_named(name_or_path)
     if isinstance(name_or_path, Path) or path.exists() or path.parent.exists() or not is_hub_id(name_or_path):
         return path
     with _one_line(f"{name_or_path}: no such file or folder, and not downloaded from the Hub"):

@@ -17,6 +17,7 @@ from maskdcpt.backbones.states import read_safetensors, read_state_dict, recogni
 from maskdcpt.config import from_dict, to_dict
 from maskdcpt.errors import UserError, nearest
 from maskdcpt.files import write_bytes
+from maskdcpt.weights import find_named
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
@@ -42,17 +43,19 @@ def load_backbone(path: str | Path) -> Backbone:
     """Loads a network in evaluation mode.
 
     Args:
-        path: A folder that ``save_backbone`` wrote; the folder of a training run, whose newest checkpoint counts; or a
+        path: A folder that ``save_backbone`` wrote; the folder of a training run, whose newest checkpoint counts; a
             file of weights, of which family and size are read from names and shapes (docs/weights.md lists the
-            releases that are known).
+            releases that are known); or the string ``default`` for the weights that come with the package. Numbers
+            of any precision are read as float32.
 
     Raises:
         UserError: If there are no weights, they are damaged, or they do not belong to the network that
             ``config.json`` describes or to any known one.
     """
-    if is_single_file(Path(path)):
-        return _load_file(Path(path))
-    folder = find_weights(Path(path))
+    path = find_named(path)
+    if is_single_file(path):
+        return _load_file(path)
+    folder = find_weights(path)
     values = read_config(folder).get("backbone")
     if not isinstance(values, dict) or values.get("name") not in FAMILIES:
         name = values.get("name") if isinstance(values, dict) else None

@@ -18,14 +18,16 @@ from maskdcpt.inference import Restorer
 from maskdcpt.inference.calibrate import calibrate
 from maskdcpt.inference.calibration import CALIBRATION, Calibration, Flag, hash_weights, save_calibration
 from maskdcpt.pretraining import load_model
+from maskdcpt.weights import find_named
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Measures on clean images and damaged copies of them what weights can tell, and keeps it beside the weights."""
 
-    weights: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="WEIGHTS")]]
-    """Folder of weights with a classifier, or of a training run, whose newest checkpoint counts."""
+    weights: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="WEIGHTS")]]
+    """Folder of weights with a classifier, or of a training run, whose newest checkpoint counts; default for those of
+    the package."""
     data: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of clean photos that the weights were not trained on; without it embedded images."""
     images: int = 100
@@ -41,9 +43,10 @@ class Options:
 def run(argv: list[str]) -> int:
     """Runs the command; returns its exit code."""
     options = parse(Options, argv, prog="maskdcpt calibrate")
-    if is_single_file(options.weights):
-        raise UserError(f"{options.weights}: a file alone has no classifier; a folder of weights is needed")
-    folder = find_weights(options.weights)
+    place = find_named(options.weights)
+    if is_single_file(place):
+        raise UserError(f"{place}: a file alone has no classifier; a folder of weights is needed")
+    folder = find_weights(place)
     if (folder / CALIBRATION).exists() and not options.force:
         raise UserError(f"{folder / CALIBRATION} exists; --force replaces it")
     backbone, classifier = load_model(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -15,10 +16,13 @@ from maskdcpt.errors import UserError
 from maskdcpt.images import list_images
 from maskdcpt.inference import Restorer, Verdict
 
+MOST = 5
+"""Types that a line of text names."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Names what has damaged an image, or each image of a folder: one line an image, best guess first.
+    """Names what has damaged an image, or each image of a folder: one line an image, the five best guesses.
 
     Calibrated weights (maskdcpt calibrate) tell as well whether an image looks clean or unlike what they know.
     Images of more than 512 x 512 pixels are judged by four parts.
@@ -27,10 +31,11 @@ class Options:
     source: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="IN")]]
     """Image or folder; of a folder all images in and below it."""
     weights: Annotated[str, tyro.conf.arg(metavar="DIR")] = "default"
-    """Folder of weights with a classifier or of a training run, or user/name on the Hugging Face Hub."""
+    """default for those of the package; a folder of weights with a classifier or of a training run, or user/name on the
+    Hugging Face Hub."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Prints each line as JSON: image, types with their probabilities, clean and unfamiliar (true, false, or null where
-    the weights cannot tell), reason, and complete (whether no damage is known that they would overlook)."""
+    """Prints each line as JSON: image, all types with their probabilities, clean and unfamiliar (true, false, or null
+    where the weights cannot tell), reason, and complete (whether no damage is known that they would overlook)."""
     device: str = "auto"
     """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
 
@@ -59,7 +64,8 @@ def _print_line(path: Path, verdict: Verdict, as_json: bool) -> None:
     if as_json:
         line = json.dumps({"image": str(path), **asdict(verdict)})
     else:
-        line = f"{path}: " + ", ".join(f"{name} {probability:.1%}" for name, probability in verdict.types.items())
+        likely = islice(verdict.types.items(), MOST)
+        line = f"{path}: " + ", ".join(f"{name} {probability:.1%}" for name, probability in likely)
         marks = {"looks clean": verdict.clean, "unfamiliar": verdict.unfamiliar}
         line += "".join(f"; {mark}" for mark, holds in marks.items() if holds)
     print(line, flush=True)

@@ -26,6 +26,7 @@ from maskdcpt.evaluation.results import Measurement, write_measurements
 from maskdcpt.evaluation.summary import Results, as_plain, summarise_rows
 from maskdcpt.files import read_rows, write_json
 from maskdcpt.metrics import Metric, SetMetric, find_metric
+from maskdcpt.metrics.fidelity import WINDOW
 from maskdcpt.parallel import Processes, usual_workers
 
 PRESETS = {"smoke": (160, 5), "full": (0, 0)}
@@ -37,8 +38,8 @@ class Options:
     """Measures weights, baselines and images restored by any tool under a fixed protocol, and writes a report."""
 
     weights: Annotated[tuple[str, ...], tyro.conf.arg(metavar="DIR")] = ()
-    """Folders of weights or of training runs, files of weights, or user/name on the Hugging Face Hub; NAME=DIR gives
-    one a name. Differences are from the first."""
+    """Folders of weights or of training runs, files of weights, user/name on the Hugging Face Hub, or default for the
+    weights of the package; NAME=DIR gives one a name. Differences are from the first."""
     restored: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=DIR")] = ()
     """Folders of images that some tool has restored, laid out as --save-images does."""
     baselines: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = ()
@@ -53,6 +54,8 @@ class Options:
     """Name of the protocol."""
     preset: Literal["smoke", "full"] = "full"
     """smoke takes the middle 160 x 160 pixels of the first five images of each set; full is the protocol."""
+    crop: Annotated[int | None, tyro.conf.arg(metavar="SIDE")] = None
+    """Takes the middle SIDE x SIDE pixels of each image alone; the numbers are not those of the protocol then."""
     images: int | None = None
     """Takes the first images of each set alone, so many; the numbers are not those of the protocol then."""
     metrics: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = ()
@@ -93,6 +96,9 @@ def run(argv: list[str]) -> int:
 def _measure(options: Options) -> Iterator[str]:
     protocol = find_protocol(options.protocol)
     crop, limit = PRESETS[options.preset]
+    if options.crop is not None:
+        require("--crop", options.crop, WINDOW, 10**6)
+        crop = options.crop
     if options.images is not None:
         require("--images", options.images, 1, 10**9)
         limit = options.images

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 
 from maskdcpt.cli.columns import aligned
 from maskdcpt.evaluation.bootstrap import Estimate
@@ -26,7 +27,7 @@ def table(results: Results, metrics: Sequence[Metric | SetMetric]) -> Iterator[s
     yield from aligned(rows)
     for arm, named in results.named.items():
         if named.accuracy is not None:
-            yield f"{arm}: {named.accuracy:.0%} of {named.known} damaged images named rightly"
+            yield f"{arm}: {named.accuracy:.0%} of {named.known} images named rightly"
     yield from _differences(results, shown[0], lines[-1].kind, lines[-1].name)
 
 
@@ -36,8 +37,10 @@ def _shown(metrics: Sequence[Metric | SetMetric]) -> Sequence[Metric | SetMetric
 
 
 def _differences(results: Results, metric: Metric | SetMetric, kind: str, name: str) -> Iterator[str]:
+    wanted = (kind, name, CANONICAL, metric.name)
     for each in results.differences:
-        if (each.kind, each.name, each.variant, each.metric) == (kind, name, CANONICAL, metric.name):
+        # An image that nothing was done to has an infinite PSNR, from which there are no differences.
+        if (each.kind, each.name, each.variant, each.metric) == wanted and isfinite(each.estimate.mean):
             low, high = each.estimate.low, each.estimate.high
             interval = "" if low is None or high is None else f" [{low:+.3f}, {high:+.3f}]"
             mean = f"{each.estimate.mean:+.3f} {metric.unit}".rstrip()

@@ -34,7 +34,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "demo": Command("maskdcpt.cli.demo", "pre-train, fine-tune, compare and restore on embedded images"),
+    "demo": Command("maskdcpt.cli.demo", "restore sample photos, then pre-train, fine-tune and compare"),
     "degrade": Command("maskdcpt.cli.degrade", "damage images in known ways, or list and show the ways"),
     "data": Command("maskdcpt.cli.data", "list and check public data sets, and build data sets of pairs"),
     "pretrain": Command("maskdcpt.cli.pretrain", "pre-train a network by masked degradation classification"),
@@ -46,7 +46,7 @@ COMMANDS = {
     "restore": Command("maskdcpt.cli.restore", "restore an image or a folder of images"),
     "classify": Command("maskdcpt.cli.classify", "name what has damaged an image or a folder of images"),
     "calibrate": Command("maskdcpt.cli.calibrate", "measure which images weights can tell to be clean or unfamiliar"),
-    "export": Command("maskdcpt.cli.export", "write weights as a file for other runtimes"),
+    "export": Command("maskdcpt.cli.export", "write weights as a file for other runtimes, or small to give away"),
     "serve": Command("maskdcpt.cli.serve", "restore photos for browsers and programs over HTTP"),
     "realism": Command("maskdcpt.cli.realism", "compare synthetic damage with real damaged photos"),
     "bench": Command(

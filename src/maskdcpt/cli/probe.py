@@ -32,7 +32,8 @@ class Options:
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """Folder for ``report.html``, ``rows.csv`` and ``probe.json``."""
     weights: Annotated[tuple[str, ...], tyro.conf.arg(metavar="DIR")] = ()
-    """Folders of weights or of training runs, files of weights, or user/name on the Hugging Face Hub."""
+    """Folders of weights or of training runs, files of weights, user/name on the Hugging Face Hub, or default for the
+    weights of the package."""
     random: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NETWORK")] = ()
     """Networks with random weights: a family at its published size, such as nafnet, at a small one, such as
     nafnet-small, or a TOML file whose table [backbone] describes it, such as a recipe."""
@@ -100,7 +101,7 @@ def _protocol(options: Options) -> ProbeProtocol:
 
 def _networks(options: Options) -> dict[str, Backbone]:
     if not options.weights and not options.random:
-        raise UserError("--weights or --random is needed, such as --random nafnet-small; see maskdcpt probe --help")
+        raise UserError("--weights or --random is needed, such as --weights default; see maskdcpt probe --help")
     networks: dict[str, Backbone] = {}
     for name, network in _named(options):
         if name in networks:

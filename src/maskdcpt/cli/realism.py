@@ -27,7 +27,7 @@ class Options:
     data: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of clean photos to damage; without it the embedded ones."""
     weights: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None
-    """Weights with a classifier, which then names the real photos."""
+    """Weights with a classifier, which then names the real photos; default for those of the package."""
     seed: int = 0
     """Of the random levels."""
     force: tyro.conf.FlagCreatePairsOff[bool] = False

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
+from maskdcpt.classes import CLEAN
 from maskdcpt.cli.arguments import parse
 from maskdcpt.errors import UserError, require
-from maskdcpt.images import Naming, read_document
+from maskdcpt.images import Naming, is_single, read_document
 from maskdcpt.images.naming import MIRROR
 from maskdcpt.inference import (
     BaseRestorer,
@@ -29,25 +31,30 @@ from maskdcpt.inference import (
     restore_files,
 )
 
+BESIDE = "_restored"
+"""Put behind the name of an original for that of its result, where none is given."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Restores photos at their size, in their format, and with all else that is in their files."""
 
-    paths: tyro.conf.Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IN [IN ...] OUT")]]
+    paths: tyro.conf.Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IN [IN ...] [OUT]")]]
     """Images, folders or quoted patterns such as 'photos/**/*.jpg'; and the restored image, or the folder for restored
-    images, which keep their names. The same command goes on after an interruption."""
+    images, which keep their names. Of a single IN alone the result lies beside it, as photo_restored.jpg or
+    photos_restored. The same command goes on after an interruption."""
     weights: Annotated[str, tyro.conf.arg(metavar="DIR")] = "default"
-    """Folder of weights or of a training run, a file of weights, user/name on the Hugging Face Hub, or a file that
-    maskdcpt export wrote for ONNX Runtime or OpenVINO."""
+    """default for those of the package; a folder of weights or of a training run, a file of weights, user/name on the
+    Hugging Face Hub, or a file that maskdcpt export wrote for ONNX Runtime or OpenVINO."""
     runtime: Runtime = "auto"
     """What computes; auto is what the weights are for."""
     force: tyro.conf.FlagCreatePairsOff[bool] = False
     """Replaces files that exist."""
     recursive: bool = True
     """Looks into folders below a folder."""
-    suffix: Annotated[str, tyro.conf.arg(metavar="TEXT")] = ""
-    """Put behind the names of results in a folder, as in photo_restored.jpg with --suffix _restored."""
+    suffix: Annotated[str | None, tyro.conf.arg(metavar="TEXT")] = None
+    """Put behind the names of results in a folder, as in photo_restored.jpg with --suffix _restored; without it and
+    without OUT, _restored is put behind that of a single image, and else nothing."""
     output_template: Annotated[str | None, tyro.conf.arg(metavar="TEMPLATE")] = None
     """What results in a folder are called, of {folder}, {stem}, {ext} and {number}, such as '{number:04}{ext}'."""
     format: Annotated[str | None, tyro.conf.arg(metavar="EXT")] = None
@@ -88,7 +95,7 @@ class Options:
 def run(argv: list[str]) -> int:
     """Runs the command; returns its exit code, 1 if some of several images could not be restored."""
     options = parse(Options, argv, prog="maskdcpt restore")
-    sources, target = _paths(options.paths)
+    options, sources, target = _settle_paths(options)
     batch = _batch_options(options)
     require("memory", options.memory, 0, 1e6)
     network = RestoreOptions(
@@ -114,7 +121,7 @@ def run(argv: list[str]) -> int:
     if page is not None:
         page.write(report)
     if not options.json:
-        for line in _summary(report, target):
+        for line in _summary(report, report.outcomes[0].target if is_single(sources) else target):
             print(line)
         if page is not None:
             print(f"report: {options.report}")
@@ -123,18 +130,27 @@ def run(argv: list[str]) -> int:
     return 1 if report.of("failed") else 0
 
 
-def _paths(paths: tuple[Path, ...]) -> tuple[Path | tuple[Path, ...], Path]:
-    if len(paths) < 2:
-        missing = "OUT" if paths else "IN and OUT"
-        raise UserError(f"the following is missing from maskdcpt restore: {missing}; see maskdcpt restore --help")
-    *sources, target = paths
-    return (sources[0] if len(sources) == 1 else tuple(sources)), target
+def _settle_paths(options: Options) -> tuple[Options, Path | tuple[Path, ...], Path]:
+    """What is restored, and where to; a result that is given no place lies beside its original."""
+    if not options.paths:
+        raise UserError("the following is missing from maskdcpt restore: IN; see maskdcpt restore --help")
+    if len(options.paths) > 1:
+        *sources, target = options.paths
+        return options, sources[0] if len(sources) == 1 else tuple(sources), target
+    (source,) = options.paths
+    if source.is_dir():
+        folder = source.resolve()  # which has a name of its own, unlike "."
+        return options, source, folder.parent / f"{folder.name}{BESIDE}"
+    if glob.has_magic(str(source)) and not source.exists():
+        raise UserError(f"{source}: a pattern needs OUT, a folder for results; see maskdcpt restore --help")
+    named = options.suffix is not None or options.output_template is not None
+    return options if named else replace(options, suffix=BESIDE), source, source.parent
 
 
 def _batch_options(options: Options) -> BatchOptions:
     if options.output_template is not None and options.suffix:
         raise UserError("--suffix and --output-template both say what results are called; leave one out")
-    template = options.output_template or MIRROR.replace("{ext}", _literal(options.suffix) + "{ext}")
+    template = options.output_template or MIRROR.replace("{ext}", _literal(options.suffix or "") + "{ext}")
     ext = None if options.format is None else f".{options.format.lower().lstrip('.')}"
     return BatchOptions(
         force=options.force,
@@ -213,7 +229,9 @@ def _found(report: RestoreReport) -> Iterator[str]:
         return
     counts = Counter(next(iter(verdict.types)) for verdict in verdicts if not verdict.clean)
     if counts:
-        yield "found: " + ", ".join(f"{name} in {count}" for name, count in counts.most_common())
+        yield "found: " + ", ".join(
+            f"{'no damage' if name == CLEAN else name} in {count}" for name, count in counts.most_common()
+        )
     unfamiliar = [outcome.source for outcome in report.outcomes if outcome.verdict and outcome.verdict.unfamiliar]
     if unfamiliar:
         some = ", ".join(map(str, unfamiliar[:5])) + (" and others" if len(unfamiliar) > 5 else "")

@@ -21,8 +21,8 @@ class Options:
     """Restores photos for browsers and programs, until Ctrl-C: a page to drop photos on, and an interface over HTTP."""
 
     weights: Annotated[str, tyro.conf.arg(metavar="DIR")] = "default"
-    """Folder of weights or of a training run, a file of weights, user/name on the Hugging Face Hub, or a network that
-    maskdcpt export wrote."""
+    """default for those of the package; a folder of weights or of a training run, a file of weights, user/name on the
+    Hugging Face Hub, or a network that maskdcpt export wrote."""
     device: str = "auto"
     """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
     runtime: Literal["auto", "torch", "onnx", "openvino"] = "auto"

@@ -6,14 +6,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
+from maskdcpt.classes import CLEAN
 from maskdcpt.config import configuration
 from maskdcpt.degradations import CATALOGUE
 from maskdcpt.errors import UserError, naming, nearest, require
 
 STRANGE = "not in data.types"
-
-CLEAN = "clean"
-"""The class of images that are shown undamaged."""
 
 
 @configuration

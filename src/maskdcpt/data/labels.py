@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from maskdcpt.data.config import CLEAN, DataConfig
+from maskdcpt.classes import CLEAN
+from maskdcpt.data.config import DataConfig
 from maskdcpt.degradations import CATALOGUE, Level
 from maskdcpt.errors import UserError
 
@@ -20,6 +21,13 @@ def basic_types(name: str) -> tuple[str, ...]:
     if len(mixes) > 1:
         raise UserError(f"{name!r} is a mixture of one kind or another; types says what is in it")
     return mixes.pop()
+
+
+def class_title(name: str) -> str:
+    """What people call a class of a classifier, which may be of a type that is not ours."""
+    if name == CLEAN:
+        return "No damage"
+    return CATALOGUE[name].title if name in CATALOGUE.names else name.replace("_", " ").capitalize()
 
 
 def clean_label(config: DataConfig) -> Tensor:

@@ -11,15 +11,13 @@ import torch
 from maskdcpt.data import central_crop, sample_photo
 from maskdcpt.degradations import CATALOGUE
 from maskdcpt.demo.run import PRETRAINED, SCRATCH, DemoResult
+from maskdcpt.demo.samples import SHOWN, Sample, sample_strips
 from maskdcpt.evaluation import INPUT, Row, Summary, summarise, types_of
 from maskdcpt.images import read_image
 from maskdcpt.masking import VisibleMask, ZeroedView
 from maskdcpt.pretraining import load_model
 from maskdcpt.reports import Curve, Picture, Strip, picture, plot, run_curves, write_page
 from maskdcpt.training import read_metrics
-
-SHOWN = 300
-"""Side of the parts of photos that the page shows, in pixels."""
 
 
 class Line(NamedTuple):
@@ -42,11 +40,12 @@ class Stage(NamedTuple):
     """Time spent training."""
 
 
-def write_demo_report(result: DemoResult, path: Path) -> Path:
+def write_demo_report(result: DemoResult, samples: list[Sample], path: Path) -> Path:
     """Writes the page.
 
     Args:
-        result: What the demo made.
+        result: What the demo has trained.
+        samples: What the weights of the package made of sample photos.
         path: The HTML file.
     """
     rows = result.rows
@@ -54,6 +53,7 @@ def write_demo_report(result: DemoResult, path: Path) -> Path:
     return write_page(
         path,
         "demo.html",
+        samples=sample_strips(samples),
         lines=[Line(CATALOGUE[name].title, _arms(rows, name)) for name in types_of(rows)],
         total=Line("Mean", _arms(rows, None)),
         wins=sum(after > before for before, after in pairs),

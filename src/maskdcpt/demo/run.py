@@ -43,7 +43,7 @@ class DemoResult(NamedTuple):
 
 
 def run_demo(out: Path, preset: str, data: Path | None, say: Callable[[str], None]) -> DemoResult:
-    """Runs everything but the report.
+    """Runs all that is trained, and measures it.
 
     Args:
         out: Folder for all that is made.

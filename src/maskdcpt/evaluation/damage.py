@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from maskdcpt.classes import CLEAN
 from maskdcpt.degradations import CATALOGUE, GaussianBlur, Level, SincBlur, apply
 from maskdcpt.degradations.mosaic import bayer_mosaic
 from maskdcpt.seeds import derive_seed
@@ -89,6 +90,18 @@ class Plain:
     def degrade(self, clean: Tensor, scope: Scope) -> Tensor:
         """Damages."""
         return apply(clean, self.level)
+
+
+@dataclass(frozen=True)
+class Untouched:
+    """No damage at all: what a network makes of an image that needs nothing."""
+
+    type: ClassVar[str] = CLEAN
+    title: ClassVar[str] = "as it is"
+
+    def degrade(self, clean: Tensor, scope: Scope) -> Tensor:
+        """Changes nothing."""
+        return clean
 
 
 @dataclass(frozen=True)

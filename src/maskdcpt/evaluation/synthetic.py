@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from maskdcpt.degradations import CATALOGUE, Degradation
-from maskdcpt.evaluation.damage import Engine
+from maskdcpt.evaluation.damage import Engine, Untouched
 from maskdcpt.evaluation.testset import CleanFolder, Protocol, TestSet
 
 SEEN = "levels of training"
@@ -80,5 +80,11 @@ SYNTHETIC = (
     ),
     _all_types("synthetic-19", "all types of damage by our engine, three levels each, and the held-out ones", 3),
     _all_types("synthetic-19-full", "all types of damage by our engine at all levels, and the held-out ones", None),
+    Protocol(
+        "clean",
+        1,
+        (TestSet(name="clean", task="clean", source=CleanFolder(), damages=(Untouched(),)),),
+        "clean images as they are: how well they are given back, and whether they are named clean",
+    ),
 )
 """The protocols."""

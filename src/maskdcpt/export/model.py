@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -25,6 +26,9 @@ from maskdcpt.inference.description import Description
 from maskdcpt.inference.tiling import outline
 from maskdcpt.pretraining import Classifier, classifier_features, load_model
 from maskdcpt.pretraining.weights import weights_sha256
+
+Model: TypeAlias = tuple[Backbone, Classifier | None]
+"""Weights: a network, and its classifier where there is one."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def export_model(
         details.write(program, description, temporary)
         sizes = parity_sizes(backbone.stride, details.smallest(backbone.stride), seed)
         run = details.load(temporary, description)
-        parity = compare(lambda batch: _outputs(backbone, classifier, batch), run, sizes, seed)
+        parity = compare(lambda batch: run_model(backbone, classifier, batch), run, sizes, seed)
     return Export(paths, kind, description, parity)
 
 
@@ -132,7 +136,8 @@ def _new_files(target: Path, details: Format) -> Iterator[Path]:
             written.unlink(missing_ok=True)
 
 
-def _outputs(backbone: Backbone, classifier: Classifier | None, batch: Tensor) -> Outputs:
+def run_model(backbone: Backbone, classifier: Classifier | None, batch: Tensor) -> Outputs:
+    """What weights make of a batch (N, 3, H, W): restored images and, with a classifier, probabilities (N, classes)."""
     with torch.inference_mode():
         if classifier is None:
             return (backbone(batch),)

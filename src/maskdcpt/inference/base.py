@@ -40,7 +40,7 @@ class BaseRestorer:
     def __init__(self, engine: Engine, options: RestoreOptions, calibration: Calibration | None = None) -> None:
         self.device = engine.device
         self.classes = engine.classes
-        """The types of damage that it names; none without a classifier."""
+        """What it names: types of damage, and ``clean`` where it knows that; nothing without a classifier."""
         self.options = options
         self.calibration = calibration
         self._engine = engine
@@ -149,7 +149,8 @@ class BaseRestorer:
 
         Returns:
             Name of the type of damage to its probability, best first; they sum to 1, unless the classifier has learned
-            that several types can come together.
+            that several types can come together. Where it has learned what images without damage are, ``clean`` is
+            one of the names.
 
         Raises:
             UserError: If the weights have no classifier, and as for ``restore``.

@@ -9,6 +9,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from maskdcpt.classes import CLEAN
 from maskdcpt.errors import Preempted, UserError, nearest
 from maskdcpt.images import is_single, pair_files, refuse_existing
 from maskdcpt.inference.journal import Journal
@@ -206,6 +207,7 @@ def _require_known(restorer: BaseRestorer, types: Sequence[str]) -> None:
         return
     if not restorer.classes:
         raise UserError("these weights have no classifier, which is what tells types of damage")
+    known = [name for name in restorer.classes if name != CLEAN]
     for name in types:
-        if name not in restorer.classes:
-            raise UserError(f"these weights know no damage called {name!r}{nearest(name, restorer.classes)}")
+        if name not in known:
+            raise UserError(f"these weights know no damage called {name!r}{nearest(name, known)}")

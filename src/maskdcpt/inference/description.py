@@ -23,7 +23,8 @@ class Description:
     backbone: dict[str, Any]
     """Its configuration, from which ``maskdcpt.create_backbone`` makes the same network again."""
     types: tuple[str, ...] = ()
-    """The types of damage that it names, in the order of the logits; none without a classifier."""
+    """What it names, in the order of the logits: types of damage, and ``clean`` where it knows that; nothing without a
+    classifier."""
     multi_label: bool = False
     """Whether several types may come together, so that each logit stands alone."""
     stride: int

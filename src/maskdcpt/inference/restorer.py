@@ -16,10 +16,8 @@ from maskdcpt.inference.exported import ExportedNetwork
 from maskdcpt.inference.options import RestoreOptions
 from maskdcpt.pretraining import Classifier, load_model
 
-__all__ = ["AUTOMATIC", "BUNDLED", "BaseRestorer", "ExportedRestorer", "Restorer"]
+__all__ = ["AUTOMATIC", "BaseRestorer", "ExportedRestorer", "Restorer"]
 
-BUNDLED = "default"
-"""The name that stands for the weights that come with the library."""
 AUTOMATIC = RestoreOptions()
 
 
@@ -70,7 +68,6 @@ class Restorer(BaseRestorer):
         Args:
             name_or_path: As for ``maskdcpt.load_backbone``, or the name ``user/name`` of a model on the Hugging Face
                 Hub, which is downloaded; what exists here is a path. A file of another release has no classifier.
-                ``default`` is reserved for weights that come with the library; this version has none.
             device: As for the class.
             options: As for the class.
 
@@ -78,11 +75,6 @@ class Restorer(BaseRestorer):
             UserError: If weights are missing or damaged or cannot be downloaded, there is a calibration that is not
                 theirs, or there is no such device.
         """
-        if str(name_or_path) == BUNDLED:
-            raise UserError(
-                "no weights come with this version yet; name those of a training run, "
-                "such as --weights demo-out/finetune after `maskdcpt demo`"
-            )
         path = locate_weights(name_or_path)
         backbone, classifier = load_model(path)
         calibration = load_calibration(find_weights(path)) if classifier is not None else None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from maskdcpt.classes import CLEAN
 from maskdcpt.errors import naming
 from maskdcpt.files import atomic_file
 from maskdcpt.images import Document, Frame, format_of, write_document
@@ -136,8 +137,9 @@ class Stages:
         job.verdict = job.examined.verdict
         if self.leave_clean and job.verdict.needless:
             job.left = "looks clean"
-        elif self.options.only and next(iter(job.verdict.types)) not in self.options.only:
-            job.left = f"looks damaged by {next(iter(job.verdict.types))}, not by {' or '.join(self.options.only)}"
+        elif self.options.only and (name := next(iter(job.verdict.types))) not in self.options.only:
+            wanted = " or ".join(self.options.only)
+            job.left = "shows no damage" if name == CLEAN else f"looks damaged by {name}, not by {wanted}"
         if job.left:
             job.examined = None
         if job.left and self.show:

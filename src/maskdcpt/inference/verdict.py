@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from maskdcpt.classes import CLEAN
 from maskdcpt.inference.calibration import Calibration
 from maskdcpt.inference.evidence import Evidence
 
@@ -14,7 +15,8 @@ class Verdict:
     """What weights say about an image."""
 
     types: Mapping[str, float]
-    """Types of damage that the weights know and their probabilities, best first."""
+    """Types of damage that the weights know and their probabilities, best first; among them ``clean``, where the
+    weights know images without damage."""
     clean: bool | None
     """Whether the image looks clean of the damage that the weights know; None where they cannot tell."""
     unfamiliar: bool | None
@@ -52,14 +54,18 @@ def judge(evidence: Evidence, calibration: Calibration | None) -> Verdict:
 
 def _reason(evidence: Evidence, calibration: Calibration | None, clean: bool | None, unfamiliar: bool | None) -> str:
     name, probability = next(iter(evidence.types.items()))
-    guess = f"{name} ({probability:.0%})"
+    guess = f"{'no damage found' if name == CLEAN else name} ({probability:.0%})"
     change = f"restoring changes it by {evidence.change:.1%} of the range"
     if unfamiliar:
         return f"unlike what the weights were trained on: {guess} is a guess, and the result may be poor; {change}"
     if clean:
         return f"looks clean of the damage that the weights know: {change}"
+    asked = CLEAN in evidence.types  # weights that do not know clean images name damage whatever they are shown
     if calibration is None:
-        return f"{guess} if it is damaged; {change}; the weights are not calibrated, see maskdcpt calibrate"
-    if clean is None:
+        condition = "" if asked else " if it is damaged"
+        return f"{guess}{condition}; {change}; the weights are not calibrated, see maskdcpt calibrate"
+    if clean is None and not asked:
         return f"{guess} if it is damaged, which these weights cannot tell; {change}"
+    if clean is None or name == CLEAN:
+        return f"{guess}, but not for certain; {change}"
     return f"{guess}; {change}"

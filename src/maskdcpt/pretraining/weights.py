@@ -16,6 +16,7 @@ from maskdcpt.pretraining.classifier import Classifier
 from maskdcpt.pretraining.classify import ClassificationDecoder, ClassifierConfig
 from maskdcpt.pretraining.features import classifier_channels
 from maskdcpt.pretraining.statistics import StatisticsClassifier, StatisticsConfig, build_statistics
+from maskdcpt.weights import find_named
 
 CLASSIFIER = "classifier.safetensors"
 
@@ -44,9 +45,10 @@ def load_model(path: str | Path) -> tuple[Backbone, Classifier | None]:
     Raises:
         UserError: If anything is missing, damaged or does not fit.
     """
-    if is_single_file(Path(path)):
+    path = find_named(path)
+    if is_single_file(path):
         return load_backbone(path), None
-    folder = find_weights(Path(path))
+    folder = find_weights(path)
     backbone = load_backbone(folder)
     description = read_config(folder).get("classifier")
     if description is None:

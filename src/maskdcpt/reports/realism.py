@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from maskdcpt.data import CleanImages, central_crop
+from maskdcpt.data.labels import class_title
 from maskdcpt.degradations import CATALOGUE, Level, apply
 from maskdcpt.evaluation.realism import BINS, NOISE_BINS, STEPS, Distances, Statistics, distances, statistics
 from maskdcpt.images import list_images, read_image
@@ -98,7 +99,7 @@ def write_realism(
             if restorer is not None:
                 confusion.append(Named(entries[name].title, [named.count(each) for each in classes]))
             bar.update()
-    report = RealismReport(sections, [CATALOGUE[name].title for name in classes], confusion, notes)
+    report = RealismReport(sections, [class_title(name) for name in classes], confusion, notes)
     write_page(path, "realism.html", report=report, images=len(clean.names), side=SIDE)
     return report
 

@@ -39,7 +39,9 @@ class Error(BaseModel):
 class Verdict(BaseModel):
     """What the weights say about an image, in its first frame."""
 
-    types: dict[str, float] = Field(description="Type of damage to its probability, best first.")
+    types: dict[str, float] = Field(
+        description="Type of damage to its probability, best first; `clean` for none, where weights know it."
+    )
     clean: bool | None = Field(description="Whether it looks clean; `null` where the weights cannot tell.")
     unfamiliar: bool | None = Field(
         description="Whether it is unlike what the weights were trained on; `null` where they cannot tell."

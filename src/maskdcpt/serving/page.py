@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from maskdcpt.degradations import CATALOGUE
+from maskdcpt.data.labels import class_title
 from maskdcpt.serving.limits import Limits
 from maskdcpt.serving.photos import Darkroom, Photo
 from maskdcpt.serving.refusal import Refusal
@@ -69,7 +69,7 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
         def shown(photo: Photo) -> dict[Any, Any]:
             return {
                 slider: (str(photo.before), str(photo.after)),
-                damage: photo.verdict and {_title(name): share for name, share in photo.verdict["types"].items()},
+                damage: photo.verdict and {class_title(name): share for name, share in photo.verdict["types"].items()},
                 remarks: "\n\n".join(photo.remarks),
                 notes: _list(photo.notes),
                 one: gr.DownloadButton(value=str(photo.file), visible=True),
@@ -146,11 +146,6 @@ def make_page(darkroom: Darkroom, limits: Limits, names_damage: bool) -> gr.Bloc
 
 def _choices(photos: Sequence[Photo]) -> list[tuple[str, int]]:
     return [(f"{number}. {photo.name}", number - 1) for number, photo in enumerate(photos, 1)]
-
-
-def _title(name: str) -> str:
-    # Weights may name types that are not ours.
-    return CATALOGUE[name].title if name in CATALOGUE.names else name.replace("_", " ").capitalize()
 
 
 def _list(lines: Sequence[str]) -> str:

@@ -159,7 +159,8 @@ class FinetuneConfig:
     """Training for restoration, from pre-trained weights or from scratch."""
 
     init: str | None = None
-    """Folder of weights or of a run, or file of weights, to start from; without it the network starts from scratch."""
+    """Folder of weights or of a run, or file of weights, to start from, or ``default`` for the weights of the package;
+    without it the network starts from scratch."""
     keep_classifier: bool = True
     """Whether a classifier that comes with the initial weights learns on, for the same types in the same order, so that
     the result can name damage too. The paper drops it."""
