@@ -43,11 +43,22 @@ def test_statistics_are_those_of_numpy_in_double_precision(seed, rows, columns):
     coarse = torch.randn(2, 2, 2 * rows, 2 * columns, generator=seeded(seed + 1)) + 1
     found = classifier.statistics(classifier.evidence([fine, coarse])).double().numpy()
 
-    def expected(channel):
-        blocks = channel.reshape(len(channel) // 2, 2, -1, 2).transpose(0, 2, 1, 3).reshape(-1, 4)
+    def logarithms(blocks):
         details = blocks @ np.array([[1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]).T / 2
-        energies = [channel.var(), *(details**2).mean(0)]
-        return [channel.mean(), *(np.log(energy + FAINTEST) for energy in energies)]
+        return np.log(np.array([blocks.var(), *(details**2).mean(0)]) + FAINTEST)
+
+    def blocks_of(channel):
+        return channel.reshape(len(channel) // 2, 2, -1, 2).transpose(0, 2, 1, 3).reshape(-1, 4)
+
+    def expected(channel):
+        side = len(channel) // rows
+        cells = [
+            channel[top : top + side, left : left + side]
+            for top in range(0, len(channel), side)
+            for left in range(0, channel.shape[1], side)
+        ]
+        local = np.array([[cell.mean(), *logarithms(blocks_of(cell))] for cell in cells])
+        return [channel.mean(), *logarithms(blocks_of(channel)), *local.mean(0)[1:], *local.std(0)]
 
     for image in range(2):
         columns_of = [[expected(channel) for channel in feature[image].double().numpy()] for feature in (fine, coarse)]

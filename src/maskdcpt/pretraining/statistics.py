@@ -2,8 +2,9 @@
 
 Of each channel of each stage it takes the mean, the variance, and the energies of the three details of a Haar wavelet,
 the signatures by which textures have long been told apart (Mallat, "A theory for multiresolution signal decomposition",
-IEEE TPAMI 1989). They are few enough to be kept for many images, so that what names damage by them can look at each
-image many times while the network saw it once.
+IEEE TPAMI 1989). Each is taken over the whole image, and over small cells, of whose logarithms the mean and the
+deviation count: noise shows where an image is flat, and a raindrop in a few places. They are few enough to be kept for
+many images, so that what names damage by them can look at each image many times while the network saw it once.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from maskdcpt.masking import View
 from maskdcpt.pretraining.classifier import Classifier
 from maskdcpt.pretraining.features import FeatureChoice, classifier_channels
 
-QUANTITIES = 5
-"""Quantities of a channel that are averaged over the image: value, square, and squares of three details."""
+QUANTITIES = 14
+"""Quantities of a channel that are averaged over the cells of an image: in each cell mean, mean square and energies of
+three details (5), logarithms of variance and energies (4), and squares of the mean and of these logarithms (5)."""
 
 FAINTEST = 1e-10
 """What is added to energies before their logarithm is taken."""
@@ -88,23 +90,32 @@ class StatisticsClassifier(Classifier):
         return self.unit
 
     def positions(self, features: Sequence[Tensor], view: View) -> Tensor:
-        """See the base class: the five quantities of each channel, averaged over squares of ``unit``."""
+        """See the base class: the quantities of each channel, in cells of ``unit`` by ``unit``."""
         found = []
         for feature, step in zip(features, self._steps, strict=True):
             pooled = self.unit // step // 2
-            found += [F.avg_pool2d(quantity, pooled) for quantity in _haar(view.enter(feature).float())]
+            mean, square, *details = (F.avg_pool2d(each, pooled) for each in _haar(view.enter(feature).float()))
+            local = _logarithms(mean, square, details)
+            found += [mean, square, *details, *local, *(each.square() for each in (mean, *local))]
         return torch.cat(found, 1)
 
     def statistics(self, evidence: Tensor) -> Tensor:
-        """From the quantities' means over images (N, C) to means, and logarithms of variances and energies (N, C)."""
-        # Means of squares and squares of means are nearly the same where a channel hardly changes.
+        """From the quantities' means over images (N, C) to as many statistics.
+
+        For each stage: means, logarithms of variances and energies over the image, means of those over cells, and
+        deviations between cells of mean and logarithms.
+        """
         sizes = [size for channels in self._channels for size in [channels] * QUANTITIES]
         parts = torch.split(evidence.float(), sizes, 1)
         result = []
         for start in range(0, len(parts), QUANTITIES):
-            mean, square, *details = parts[start : start + QUANTITIES]
-            variance = (square - mean.square()).clamp_min(0)
-            result += [mean, *((energy + FAINTEST).log() for energy in (variance, *details))]
+            mean, square, *others = parts[start : start + QUANTITIES]
+            details, local, squares = others[:3], others[3:7], others[7:]
+            deviations = [
+                (each - middle.square()).clamp_min(0).sqrt()
+                for middle, each in zip((mean, *local), squares, strict=True)
+            ]
+            result += [mean, *_logarithms(mean, square, details), *local, *deviations]
         return torch.cat(result, 1)
 
     def standardise(self, statistics: Tensor) -> None:
@@ -135,6 +146,13 @@ def build_statistics(
     strides = [each.stride for each in info]
     channels = classifier_channels(backbone, config.features)
     return StatisticsClassifier(channels, strides, classes, config, multi_label=multi_label)
+
+
+def _logarithms(mean: Tensor, square: Tensor, details: Sequence[Tensor]) -> list[Tensor]:
+    """Logarithms of the variance and of the energies of details."""
+    # The mean of squares and the square of the mean may be so near that rounding would make the variance negative.
+    variance = (square - mean.square()).clamp_min(0)
+    return [(energy + FAINTEST).log() for energy in (variance, *details)]
 
 
 def _haar(x: Tensor) -> list[Tensor]:
