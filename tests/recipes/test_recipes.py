@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from maskdcpt.cli import finetune, pretrain
+from maskdcpt.cli import finetune, fit_classifier, pretrain
 from maskdcpt.cli.recipe import read_command
 from maskdcpt.config import flatten, from_dict, read_toml
 from maskdcpt.data.procedural import procedural_image
+from maskdcpt.degradations import CATALOGUE
 from maskdcpt.errors import UserError
 from maskdcpt.images import write_image
 from maskdcpt.recipes import find_recipe, presets
-from maskdcpt.training import FinetuneConfig, PretrainConfig, read_metrics
+from maskdcpt.training import ClassifierFitConfig, FinetuneConfig, PretrainConfig, read_metrics
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "training.md").read_text()
@@ -88,6 +89,18 @@ def test_a_recipe_opens_with_command_cost_and_result(kind, name):
     assert {key: found[key] for key in expected if key != "data.sources"} == {
         key: value for key, value in expected.items() if key != "data.sources"
     }
+
+
+@pytest.mark.parametrize("name", presets("classifier"))
+def test_a_recipe_of_a_classifier_opens_alike_and_teaches_every_type(name, tmp_path):
+    line, cost, result, *_ = header("classifier", name)
+    assert (cost.split(": ")[0], result.split(": ")[0]) == ("cost", "result")
+    program, command, preset, *words = shlex.split(line)
+    assert (program, command, preset) == ("maskdcpt", "fit-classifier", name)
+    _, config = read_command(
+        "classifier", fit_classifier.Options, ClassifierFitConfig, [preset, *words], "fit-classifier"
+    )
+    assert config.data.classes == (*CATALOGUE.names, "clean")
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
