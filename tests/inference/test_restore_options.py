@@ -7,9 +7,9 @@ import torch
 
 from maskdcpt.errors import UserError
 from maskdcpt.inference import RestoreOptions, Restorer, memory
-from maskdcpt.inference.tiling import Manner, make_plan, outline, run_alone
+from maskdcpt.inference.tiling import Manner, Outline, make_plan, outline, run_alone
 from maskdcpt.inference.tiling.live import LiveValues
-from maskdcpt.inference.tiling.plan import Plan
+from maskdcpt.inference.tiling.plan import CPU_ROOM, TILE_MEMORY, VALUE, Plan
 
 PIXELS = torch.rand(3, 90, 150, generator=torch.Generator().manual_seed(0))
 MIB = 2**20
@@ -105,6 +105,22 @@ def test_less_memory_gives_other_plans_until_there_is_none(weights):
     assert {Manner.WHOLE, Manner.PARTS, Manner.FUSED} <= set(manners)
     with pytest.raises(UserError, match=r"not enough memory: an image of 24\.0 megapixels takes \d+ MiB or more"):
         make_plan(known, size, tile=0, host=100 * MIB, align=4)
+
+
+def test_tiles_at_once_take_no_more_memory_than_was_planned(weights):
+    known, size = outline(restorer_of(weights).backbone), (4000, 6000)
+    for mebibytes in (20_000, 2_500, 1_500):
+        cpu = make_plan(known, size, tile=64, host=mebibytes * MIB, align=4)
+        gpu = make_plan(known, size, tile=64, host=mebibytes * MIB, device=mebibytes * MIB, align=4)
+        assert cpu.room <= CPU_ROOM  # beyond which a CPU wins nothing
+        if gpu.manner is Manner.FUSED:
+            assert VALUE * known.fused(gpu.below) * gpu.room <= TILE_MEMORY
+            assert gpu.room > (64 + 2 * gpu.margin) ** 2
+        else:
+            assert gpu.room > CPU_ROOM
+            assert VALUE * known.expansion * gpu.values <= TILE_MEMORY
+    alone = make_plan(Outline(values=1000), (640, 640), tile=64, host=400 * MIB, device=400 * MIB)
+    assert 2 * (64 + 2 * alone.margin) ** 2 <= alone.room <= 400 * MIB / VALUE / 1000
 
 
 def test_values_that_are_held_at_once_are_counted():

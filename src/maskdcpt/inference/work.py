@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import NamedTuple, TypeAlias
 
@@ -152,7 +152,7 @@ class Workshop:
                 except (RuntimeError, MemoryError) as error:
                     if not ran_out(error):
                         raise
-                plan = self._plan(size, max(size) // 2)
+                plan = replace(self._plan(size, max(size) // 2), room=0)  # what it was made from does not hold
                 notes.append(f"memory ran out for the whole image; restored {plan}")
             tick = _tick(watch, count_rounds(self._engine.outline, plan))
             answer, halvings = self._engine.tiled(pad_to(image, size), plan, classify, tick)
@@ -175,12 +175,15 @@ class Workshop:
         return self._plan(self._padded(image), self._options.tile)
 
     def _plan(self, size: tuple[int, int], tile: int) -> Plan:
-        host = self._options.memory or int(SHARE * free_memory(torch.device("cpu")))
-        device = None
-        if self._engine.device.type == "cuda":
-            host = int(SHARE * free_memory(torch.device("cpu")))
-            device = self._options.memory or int(SHARE * free_memory(self._engine.device))
+        own = self._engine.device.type == "cuda"  # memory, which is what people limit; else it is the machine's
+        given = self._options.memory or _most(self._engine.device)
+        host, device = (_most(torch.device("cpu")), given) if own else (given, None)
         return make_plan(self._engine.outline, size, tile=tile, host=host, device=device, align=self._engine.align)
+
+
+def _most(device: torch.device) -> int:
+    """Bytes that are taken of a device without being asked."""
+    return int(SHARE * free_memory(device))
 
 
 def _is_finite(answer: Answer) -> bool:
