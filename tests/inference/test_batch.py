@@ -2,6 +2,9 @@
 
 import os
 import signal
+import threading
+import time
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -376,3 +379,44 @@ def test_being_asked_to_stop_keeps_what_is_finished(tmp_path, restorer, photos):
     made = files(tmp_path / "out")
     assert made
     assert statuses(restore_files(restorer, photos, tmp_path / "out")).count("before") == len(made)
+
+
+@pytest.mark.parametrize(("device", "threads"), [("cpu", 1), ("cuda", 2)])
+def test_reading_is_left_to_the_side_where_the_network_needs_no_processor(
+    tmp_path, restorer, photos, monkeypatch, device, threads
+):
+    class Elsewhere(Judging):
+        def examine_pixels(self, pixels):
+            seen.add(threading.get_ident())
+            return super().examine_pixels(pixels)
+
+    def read(path):
+        seen.add(threading.get_ident())
+        return read_document(path)
+
+    seen, read_document = set(), stages.open_document
+    monkeypatch.setattr(stages, "open_document", read)
+    judging = Elsewhere(restorer, dict.fromkeys((9, 16, 7), verdict("haze")))
+    judging.device = torch.device(device)
+    report = restore_files(judging, photos, tmp_path / "out")
+    assert statuses(report) == ["restored"] * 3
+    assert len(seen) == threads
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_image_in_tiles_ends_with_the_tile_when_it_is_to_end(tmp_path, restorer, number):
+    restorer = Restorer(deepcopy(restorer.backbone), device="cpu", options=RestoreOptions(tile=64))
+    write_image(torch.rand(3, 512, 512), tmp_path / "photo.png")
+    parts = []
+
+    def ask(*_):
+        parts.append(time.sleep(0.02))
+        if len(parts) == 2:
+            signal.pthread_kill(threading.main_thread().ident, number)
+
+    for name in ("intro", "ending"):
+        getattr(restorer.backbone, name).register_forward_hook(ask)
+    with pytest.raises((Preempted, KeyboardInterrupt)):
+        restore_files(restorer, tmp_path / "photo.png", tmp_path / "restored.png")
+    assert 2 <= len(parts) < 10
+    assert files(tmp_path) == ["photo.png"]

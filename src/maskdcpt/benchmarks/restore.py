@@ -18,12 +18,14 @@ from maskdcpt.benchmarks.table import line, ratio
 from maskdcpt.data.procedural import procedural_image
 from maskdcpt.export import export_model
 from maskdcpt.images import write_image
-from maskdcpt.inference import BaseRestorer, BatchOptions, RestoreOptions, Restorer, load_restorer, restore_files
+from maskdcpt.inference import BaseRestorer, BatchOptions, RestoreOptions, Restorer, load_restorer
 from maskdcpt.inference.journal import Journal
 from maskdcpt.inference.options import SMALLEST_TILE
+from maskdcpt.inference.outcome import Outcome
 from maskdcpt.inference.precision import multiplies_bfloat16
 from maskdcpt.inference.stages import Job, Stages
 from maskdcpt.inference.tiling import CPU_ROOM, Manner, Plan, make_plan, outline, run_tiled
+from maskdcpt.overlap import in_turn, overlap
 from maskdcpt.pretraining import save_model
 from maskdcpt.profiling.memory import peak_memory
 from maskdcpt.profiling.timing import Work, race
@@ -201,9 +203,10 @@ def _folder(plan: RestorePlan, weights: Path, folder: Path) -> Iterator[str]:
         write_image(procedural_image(number, plan.photo_size), photos / f"{number}.png")
     restorer = Restorer.from_pretrained(weights, "cpu", RestoreOptions(precision="float32"))
     runs = iter(range(1000))
+    ways = {"in turn (what a CPU gets)": in_turn, "overlapping (what a GPU gets)": overlap}
     runners: dict[str, Work] = {
-        "in turn": lambda: _in_turn(restorer, photos, folder / f"out{next(runs)}"),
-        "overlapping": lambda: restore_files(restorer, photos, folder / f"out{next(runs)}", progress=False),
+        name: lambda way=way: _restore_all(way, restorer, photos, folder / f"out{next(runs)}")  # type: ignore[misc]
+        for name, way in ways.items()
     }
     times = race(runners, torch.device("cpu"), plan.repetitions)
     height, width = plan.photo_size
@@ -211,16 +214,19 @@ def _folder(plan: RestorePlan, weights: Path, folder: Path) -> Iterator[str]:
     yield line(("reading, restoring and writing", "photos/s", "of in turn"))
     yield line(("---", "---:", "---:"))
     for name, seconds in times.items():
-        yield line((name, f"{plan.photos / seconds:.2f}", ratio(seconds, times["in turn"])))
+        yield line((name, f"{plan.photos / seconds:.2f}", ratio(seconds, next(iter(times.values())))))
 
 
-def _in_turn(restorer: Restorer, photos: Path, out: Path) -> None:
+def _restore_all(
+    way: Callable[..., Iterator[tuple[Job, Outcome | Exception]]], restorer: Restorer, photos: Path, out: Path
+) -> None:
     journal = Journal(out, {})
     stages = Stages(restorer, BatchOptions(), leave_clean=True, journal=journal, show=False)
     with journal.owning():
-        for path in sorted(photos.iterdir()):
-            job = Job(path, out / path.name)
-            stages.write(job, stages.work(job, stages.read(job)))
+        jobs = [Job(path, out / path.name) for path in sorted(photos.iterdir())]
+        for _, result in way(jobs, stages.read, stages.work, stages.write):
+            if isinstance(result, Exception):
+                raise result
 
 
 def _large(plan: RestorePlan, weights: Path) -> Iterator[str]:

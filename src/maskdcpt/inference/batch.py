@@ -15,7 +15,7 @@ from maskdcpt.inference.journal import Journal
 from maskdcpt.inference.outcome import BatchOptions, Outcome, Shown, Status
 from maskdcpt.inference.restorer import BaseRestorer
 from maskdcpt.inference.stages import Job, Stages
-from maskdcpt.overlap import overlap
+from maskdcpt.overlap import StoppedError, in_turn, overlap
 from maskdcpt.progress import progress_bar
 from maskdcpt.signals import StopAsked, StopRequest
 
@@ -102,7 +102,8 @@ def restore_files(
 ) -> RestoreReport:
     """Restores an image, or all that folders and patterns stand for, each frame of it.
 
-    The next image is read and the last one written while one is restored. An image of several that cannot be restored
+    Where a GPU computes, the next image is read and the last one written while one is restored; on a CPU, which the
+    network needs all of, they take turns. An image of several that cannot be restored
     does not stop the rest. Every result is whole, whatever happens later, and the same call after an interruption goes
     on with what is missing: the folder of results remembers what it was made of.
 
@@ -118,7 +119,8 @@ def restore_files(
     Raises:
         UserError: Before any work as ``plan_files``. For a single image, if it cannot be restored. Whenever the disk
             is full or a result cannot be written; then the message says how far it got.
-        Preempted: If the process was asked to stop; what is finished stays.
+        Preempted: If the process was asked to stop; what is finished stays, and an image in tiles ends with the
+            tile.
     """
     start = time.perf_counter()
     plan = plan_files(restorer, sources, target, options)
@@ -139,9 +141,17 @@ def _work(plan: Plan, stages: Stages, watch: Watcher, progress: bool) -> list[Ou
         watch(outcome, None)
     jobs = [Job(source, new) for source, new in plan.pairs if new not in plan.before]
     bar = _Bar(len(plan.pairs), len(outcomes), show=progress and bool(jobs), single=plan.single)
-    stages = replace(stages, watch=bar.show_share)
+    ending = threading.Event()
+
+    def show_share(job: Job, share: float) -> None:
+        if ending.is_set():
+            raise StoppedError  # between two tiles, since nobody waits for the rest of the image
+        bar.show_share(job, share)
+
+    stages = replace(stages, watch=show_share)
+    run = in_turn if stages.restorer.device.type == "cpu" else overlap
     stop = StopRequest()
-    with stop.listening(), closing(bar), closing(overlap(jobs, stages.read, stages.work, stages.write)) as results:
+    with stop.listening(), closing(bar), closing(run(jobs, stages.read, stages.work, stages.write, ending)) as results:
         try:
             with stop.interrupting():
                 for job, result in results:

@@ -21,7 +21,8 @@ from maskdcpt.inference.tiling import Manner, Plan, Tick, count_rounds, make_pla
 FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 Watch: TypeAlias = Callable[[float], None]
-"""Is told now and then, of an image that is restored in tiles, what share of the work is done, from 0 to 1."""
+"""Is told now and then, of an image that is restored in tiles or several times, what share of the work is done, from 0
+to 1. What it raises ends the work."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,8 @@ class Workshop:
             back = torch.rot90(restored, -turns, (-2, -1))
             total += back.flip(-1) if mirrored else back
             evidence += [] if logits is None else [logits]
+            if watch is not None:
+                watch((number + 1) / 8)
         return Answer(total / 8, torch.stack(evidence).mean(0) if evidence else None)
 
     def _once(self, image: Tensor, classify: bool, notes: list[str], watch: Watch | None = None) -> Answer:
