@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from maskdcpt.errors import UserError
-from maskdcpt.inference import RestoreOptions, Restorer, memory
+from maskdcpt.inference import RestoreOptions, Restorer, memory, work
 from maskdcpt.inference.tiling import Manner, Outline, make_plan, outline, run_alone
 from maskdcpt.inference.tiling.live import LiveValues
 from maskdcpt.inference.tiling.plan import CPU_ROOM, TILE_MEMORY, VALUE, Plan
@@ -211,3 +211,12 @@ def test_tiles_of_a_narrow_image_that_are_divided_are_blended_all_the_same():
     found = run_alone(short, x, plan, 8)
     assert found.halvings
     assert (found.restored - 2 * x).abs().max() < 1e-6
+
+
+def test_free_memory_is_asked_for_only_if_none_is_given(weights, monkeypatch):
+    asked = []
+    monkeypatch.setattr(work, "free_memory", lambda device: asked.append(device) or 2**40)
+    restorer_of(weights, memory=500 * MIB).restore_pixels(PIXELS)
+    assert asked == []
+    restorer_of(weights).restore_pixels(PIXELS)
+    assert asked == [torch.device("cpu")]

@@ -280,6 +280,22 @@ def test_health_and_metrics(server):
     assert server.metric('maskdcpt_requests_total{route="/v1/classify",status="200"}') == before + 1
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "headers", "data", "status"),
+    [
+        ("/v1/restore", "?strength=2", {}, photo(), 422),
+        ("/v1/restore", "", {}, b"hello", 422),
+        ("/v1/classify", "", {}, b"", 400),
+        ("/v1/classify", "", {"Origin": "null"}, photo(), 403),
+    ],
+)
+def test_whoever_refuses_a_request_it_is_counted_once(server, path, query, headers, data, status):
+    name = f'maskdcpt_requests_total{{route="{path}",status="{status}"}}'
+    before = server.metric(name)
+    refused(post(server, path + query, data, headers=headers), status)
+    assert server.metric(name) == before + 1
+
+
 def test_other_names_and_other_sites_are_refused(server):
     for host in ("evil.example", "localhost.evil.example", "169.254.169.254", ""):
         refused(httpx.get(f"{server.address}/health", headers={"Host": host}), 400)

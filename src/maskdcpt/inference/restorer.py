@@ -21,6 +21,8 @@ __all__ = ["AUTOMATIC", "BUNDLED", "BaseRestorer", "ExportedRestorer", "Restorer
 BUNDLED = "default"
 """The name that stands for the weights that come with the library."""
 AUTOMATIC = RestoreOptions()
+EXPORTED = (".onnx", ".xml", ".pt2")
+"""What the names of files end in that ``maskdcpt export`` writes."""
 
 
 class Restorer(BaseRestorer):
@@ -75,13 +77,18 @@ class Restorer(BaseRestorer):
             options: As for the class.
 
         Raises:
-            UserError: If weights are missing or damaged or cannot be downloaded, there is a calibration that is not
-                theirs, or there is no such device.
+            UserError: If weights are missing or damaged or cannot be downloaded, it is an exported network, there is a
+                calibration that is not theirs, or there is no such device.
         """
         if str(name_or_path) == BUNDLED:
             raise UserError(
                 "no weights come with this version yet; name those of a training run, "
                 "such as --weights demo-out/finetune after `maskdcpt demo`"
+            )
+        if Path(name_or_path).suffix.lower() in EXPORTED and not Path(name_or_path).is_dir():
+            raise UserError(
+                f"{name_or_path}: an exported network, and weights are needed here; `maskdcpt restore` runs files that "
+                "end in .onnx or .xml, unless --runtime torch asks for weights"
             )
         path = locate_weights(name_or_path)
         backbone, classifier = load_model(path)
