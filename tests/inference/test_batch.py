@@ -107,6 +107,22 @@ def test_a_pattern_does_not_stand_for_results(tmp_path, restorer, photos, patter
     assert files(tmp_path) == before
 
 
+def test_a_list_of_files_with_results_among_them_is_that_of_the_originals(tmp_path, restorer, photos):
+    options = BatchOptions(naming=Naming("{stem}_r{ext}"))
+    assert restore_files(restorer, sorted(photos.glob("*.*g")), photos, options).passed == ()
+    before, asked = files(photos), sorted(photos.glob("*.*g"))
+    assert before == ["a.png", "a_r.png", "b.jpg", "b_r.jpg", "notes.txt", "trip/c.webp"]
+    Image.open(photos / "a_r.png").rotate(90).save(photos / "a_r.png")  # touched up, and a result all the same
+    with pytest.raises(UserError, match=r"1 of 2 files exist, .*a_r\.png the first"):
+        restore_files(restorer, asked, photos, options)
+    report = restore_files(restorer, asked, photos, replace(options, force=True))
+    assert report.passed == (photos / "a_r.png", photos / "b_r.jpg")
+    assert statuses(report) == ["restored"] * 2
+    assert files(photos) == before
+    with pytest.raises(UserError, match=r"a_r\.png: a result of an earlier call, like all that was asked for"):
+        restore_files(restorer, report.passed, photos, options)
+
+
 def test_what_could_not_be_written_is_not_replaced_when_somebody_else_has_made_it(tmp_path, restorer, monkeypatch):
     photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()

@@ -34,6 +34,8 @@ class RestoreReport:
     """One for each image, in order."""
     seconds: float
     """How long it took."""
+    passed: tuple[Path, ...] = ()
+    """As of ``Plan``."""
 
     def of(self, status: Status) -> tuple[Outcome, ...]:
         """Those that ended in a certain way."""
@@ -50,6 +52,8 @@ class Plan:
     """Those of the files that are there already, made of the same by the same settings."""
     journal: Journal | None
     """What remembers finished results; None for a single image."""
+    passed: tuple[Path, ...] = ()
+    """Images that were asked for, but are results of an earlier call, which are not restored again."""
 
     @property
     def single(self) -> bool:
@@ -76,18 +80,18 @@ def plan_files(
     """
     _require_known(restorer, options.only)
     if is_single(sources):
-        pairs = tuple(pair_files(sources, target, options.naming))
+        pairs, _ = pair_files(sources, target, options.naming)
         if not options.force:
             refuse_existing([pairs[0][1]])
         return Plan(pairs, frozenset(), None)
     journal = Journal(target, {**restorer.describe(), **options.as_dict()})
-    pairs = tuple(pair_files(sources, target, options.naming, options.recursive, journal.results()))
+    pairs, passed = pair_files(sources, target, options.naming, options.recursive, journal.results())
     if options.force:
-        return Plan(pairs, frozenset(), journal)
+        return Plan(pairs, frozenset(), journal, passed)
     before = frozenset(new for source, new in pairs if journal.finished(source, new))
     begun = {new for _, new in pairs if journal.begun(new)}
     refuse_existing([new for _, new in pairs], expected=before | begun)
-    return Plan(pairs, before, journal)
+    return Plan(pairs, before, journal, passed)
 
 
 def restore_files(
@@ -128,7 +132,8 @@ def restore_files(
     stages = Stages(restorer, options, leave_clean, plan.journal, show)
     with plan.journal.owning() if plan.journal is not None else nullcontext():
         outcomes = {outcome.target: outcome for outcome in _work(plan, stages, watch or _nobody, progress)}
-    return RestoreReport(tuple(outcomes[new] for _, new in plan.pairs), time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return RestoreReport(tuple(outcomes[new] for _, new in plan.pairs), seconds, plan.passed)
 
 
 def _nobody(outcome: Outcome, shown: Shown | None) -> None:
