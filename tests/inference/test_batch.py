@@ -15,7 +15,7 @@ from PIL import Image
 from maskdcpt.errors import Preempted, UserError
 from maskdcpt.images import Naming, read_image, write_image
 from maskdcpt.images.sources import PillowSource
-from maskdcpt.inference import BatchOptions, RestoreOptions, Restorer, plan_files, restore_files, stages
+from maskdcpt.inference import BatchOptions, RestoreOptions, Restorer, batch, plan_files, restore_files, stages
 from maskdcpt.inference.verdict import Verdict
 
 FORCE = BatchOptions(force=True)
@@ -397,9 +397,9 @@ def test_being_asked_to_stop_keeps_what_is_finished(tmp_path, restorer, photos):
     assert statuses(restore_files(restorer, photos, tmp_path / "out")).count("before") == len(made)
 
 
-@pytest.mark.parametrize(("device", "threads"), [("cpu", 1), ("cuda", 2)])
-def test_reading_is_left_to_the_side_where_the_network_needs_no_processor(
-    tmp_path, restorer, photos, monkeypatch, device, threads
+@pytest.mark.parametrize(("device", "given", "threads"), [("cpu", 4, 1), ("cpu", 3, 2), ("cuda", 4, 2)])
+def test_reading_has_a_thread_of_its_own_where_the_network_leaves_processors_alone(
+    tmp_path, restorer, photos, monkeypatch, device, given, threads
 ):
     class Elsewhere(Judging):
         def examine_pixels(self, pixels):
@@ -410,6 +410,8 @@ def test_reading_is_left_to_the_side_where_the_network_needs_no_processor(
         seen.add(threading.get_ident())
         return read_document(path)
 
+    monkeypatch.setattr(torch, "get_num_threads", lambda: given)
+    monkeypatch.setattr(batch, "usual_workers", lambda: 4)
     seen, read_document = set(), stages.open_document
     monkeypatch.setattr(stages, "open_document", read)
     judging = Elsewhere(restorer, dict.fromkeys((9, 16, 7), verdict("haze")))

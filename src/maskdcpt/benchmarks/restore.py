@@ -203,7 +203,10 @@ def _folder(plan: RestorePlan, weights: Path, folder: Path) -> Iterator[str]:
         write_image(procedural_image(number, plan.photo_size), photos / f"{number}.png")
     restorer = Restorer.from_pretrained(weights, "cpu", RestoreOptions(precision="float32"))
     runs = iter(range(1000))
-    ways = {"in turn (what a CPU gets)": in_turn, "overlapping (what a GPU gets)": overlap}
+    ways = {
+        "in turn (where a CPU computes on all its cores)": in_turn,
+        "overlapping (where a GPU computes, or fewer cores)": overlap,
+    }
     runners: dict[str, Work] = {
         name: lambda way=way: _restore_all(way, restorer, photos, folder / f"out{next(runs)}")  # type: ignore[misc]
         for name, way in ways.items()

@@ -9,6 +9,8 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from maskdcpt.errors import Preempted, UserError, nearest
 from maskdcpt.images import is_single, pair_files, refuse_existing
 from maskdcpt.inference.journal import Journal
@@ -16,6 +18,7 @@ from maskdcpt.inference.outcome import BatchOptions, Outcome, Shown, Status
 from maskdcpt.inference.restorer import BaseRestorer
 from maskdcpt.inference.stages import Job, Stages
 from maskdcpt.overlap import StoppedError, in_turn, overlap
+from maskdcpt.parallel import usual_workers
 from maskdcpt.progress import progress_bar
 from maskdcpt.signals import StopAsked, StopRequest
 
@@ -106,8 +109,8 @@ def restore_files(
 ) -> RestoreReport:
     """Restores an image, or all that folders and patterns stand for, each frame of it.
 
-    Where a GPU computes, the next image is read and the last one written while one is restored; on a CPU, which the
-    network needs all of, they take turns. An image of several that cannot be restored
+    Where the network leaves processors alone, since a GPU computes or it has been given fewer threads, the next image
+    is read and the last one written while one is restored; else they take turns. An image of several that cannot be restored
     does not stop the rest. Every result is whole, whatever happens later, and the same call after an interruption goes
     on with what is missing: the folder of results remembers what it was made of.
 
@@ -154,7 +157,7 @@ def _work(plan: Plan, stages: Stages, watch: Watcher, progress: bool) -> list[Ou
         bar.show_share(job, share)
 
     stages = replace(stages, watch=show_share)
-    run = in_turn if stages.restorer.device.type == "cpu" else overlap
+    run = in_turn if _takes_all_processors(stages.restorer.device) else overlap
     stop = StopRequest()
     with stop.listening(), closing(bar), closing(run(jobs, stages.read, stages.work, stages.write, ending)) as results:
         try:
@@ -169,6 +172,11 @@ def _work(plan: Plan, stages: Stages, watch: Watcher, progress: bool) -> list[Ou
             text = f"asked to stop; {done} of {len(plan.pairs)} images are done"
             raise Preempted(text if plan.single else f"{text}, and the same command goes on") from None
     return outcomes
+
+
+def _takes_all_processors(device: torch.device) -> bool:
+    """Whether a network has no processor to spare for reading and writing."""
+    return device.type == "cpu" and torch.get_num_threads() >= usual_workers()
 
 
 class _Bar:
