@@ -411,7 +411,7 @@ def test_reading_has_a_thread_of_its_own_where_the_network_leaves_processors_alo
         return read_document(path)
 
     monkeypatch.setattr(torch, "get_num_threads", lambda: given)
-    monkeypatch.setattr(batch, "usual_workers", lambda: 4)
+    monkeypatch.setattr(batch, "usable_processors", lambda: 4)
     seen, read_document = set(), stages.open_document
     monkeypatch.setattr(stages, "open_document", read)
     judging = Elsewhere(restorer, dict.fromkeys((9, 16, 7), verdict("haze")))

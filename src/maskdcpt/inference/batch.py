@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from maskdcpt.devices import usable_processors
 from maskdcpt.errors import Preempted, UserError, nearest
 from maskdcpt.images import is_single, pair_files, refuse_existing
 from maskdcpt.inference.journal import Journal
@@ -18,7 +19,6 @@ from maskdcpt.inference.outcome import BatchOptions, Outcome, Shown, Status
 from maskdcpt.inference.restorer import BaseRestorer
 from maskdcpt.inference.stages import Job, Stages
 from maskdcpt.overlap import StoppedError, in_turn, overlap
-from maskdcpt.parallel import usual_workers
 from maskdcpt.progress import progress_bar
 from maskdcpt.signals import StopAsked, StopRequest
 
@@ -110,9 +110,9 @@ def restore_files(
     """Restores an image, or all that folders and patterns stand for, each frame of it.
 
     Where the network leaves processors alone, since a GPU computes or it has been given fewer threads, the next image
-    is read and the last one written while one is restored; else they take turns. An image of several that cannot be restored
-    does not stop the rest. Every result is whole, whatever happens later, and the same call after an interruption goes
-    on with what is missing: the folder of results remembers what it was made of.
+    is read and the last one written while one is restored; else they take turns. An image of several that cannot be
+    restored does not stop the rest. Every result is whole, whatever happens later, and the same call after an
+    interruption goes on with what is missing: the folder of results remembers what it was made of.
 
     Args:
         restorer: The network.
@@ -176,7 +176,7 @@ def _work(plan: Plan, stages: Stages, watch: Watcher, progress: bool) -> list[Ou
 
 def _takes_all_processors(device: torch.device) -> bool:
     """Whether a network has no processor to spare for reading and writing."""
-    return device.type == "cpu" and torch.get_num_threads() >= usual_workers()
+    return device.type == "cpu" and torch.get_num_threads() >= usable_processors()
 
 
 class _Bar:
