@@ -178,9 +178,9 @@ class Workshop:
         return self._plan(self._padded(image), self._options.tile)
 
     def _plan(self, size: tuple[int, int], tile: int) -> Plan:
-        own = self._engine.device.type == "cuda"  # memory, which is what people limit; else it is the machine's
         given = self._options.memory or _most(self._engine.device)
-        host, device = (_most(torch.device("cpu")), given) if own else (given, None)
+        apart = self._engine.device.type == "cuda"  # then its memory is what people limit, not the machine's
+        host, device = (_most(torch.device("cpu")), given) if apart else (given, None)
         return make_plan(self._engine.outline, size, tile=tile, host=host, device=device, align=self._engine.align)
 
 
