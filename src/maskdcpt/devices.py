@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import torch
@@ -33,6 +34,11 @@ def find_device(name: str) -> torch.device:
         found = ", ".join(f"{count} x {kind}" for kind, count in present.items() if count)
         raise UserError(f"this machine has no device {name!r}; it has {found}")
     return torch.device(name)
+
+
+def usable_processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def move(module: nn.Module, device: torch.device) -> None:

@@ -1,4 +1,4 @@
-"""Reading, working and writing at the same time, each one thing after another."""
+"""Reading, working and writing, at the same time or in turn, each one thing after another."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def overlap(
     read: Callable[[JobT], Iterator[ReadT]],
     work: Callable[[JobT, Iterator[ReadT]], Iterator[WorkedT]],
     write: Callable[[JobT, Iterator[WorkedT]], ResultT],
+    ending: threading.Event | None = None,
 ) -> Generator[tuple[JobT, ResultT | Exception]]:
     """For each job, in order, what ``write(job, work(job, read(job)))`` returns or raises.
 
@@ -35,8 +36,10 @@ def overlap(
         read: Makes the items of a job.
         work: Turns them into others.
         write: Takes these, and returns the result.
+        ending: Is set as soon as the threads are to end. What takes long within one item may look at it, and raise
+            ``StoppedError``.
     """
-    line = _Line()
+    line = _Line(ending or threading.Event())
     to_work: Channel[tuple[JobT, Channel[ReadT]]] = Channel(line)
     to_write: Channel[tuple[JobT, Channel[WorkedT]]] = Channel(line)
     done: Channel[tuple[JobT, ResultT | Exception]] = Channel(line)
@@ -67,7 +70,40 @@ def overlap(
             done.put((job, result))
         done.end()
 
-    threads = [threading.Thread(target=line.run, args=(each,), daemon=True) for each in (reading, working, writing)]
+    yield from _results(line, done, reading, working, writing)
+
+
+def in_turn(
+    jobs: Iterable[JobT],
+    read: Callable[[JobT], Iterator[ReadT]],
+    work: Callable[[JobT, Iterator[ReadT]], Iterator[WorkedT]],
+    write: Callable[[JobT, Iterator[WorkedT]], ResultT],
+    ending: threading.Event | None = None,
+) -> Generator[tuple[JobT, ResultT | Exception]]:
+    """What ``overlap`` gives, from a single thread beside the caller's, one job after another.
+
+    That is faster where all three would compete for the same processors. Ending it early is as for ``overlap``.
+    """
+    line = _Line(ending or threading.Event())
+    done: Channel[tuple[JobT, ResultT | Exception]] = Channel(line)
+
+    def all_three() -> None:
+        for job in jobs:
+            result: ResultT | Exception
+            try:
+                with closing(line.follow(read(job))) as items, closing(line.follow(work(job, items))) as worked:
+                    result = write(job, worked)
+            except Exception as error:  # it is the result, which the caller gets
+                result = error
+            done.put((job, result))
+        done.end()
+
+    yield from _results(line, done, all_three)
+
+
+def _results(line: _Line, done: Channel[T], *targets: Callable[[], None]) -> Generator[T]:
+    """Runs functions in a thread each, and gives what comes out of a channel until it ends."""
+    threads = [threading.Thread(target=line.run, args=(each,), daemon=True) for each in targets]
     for thread in threads:
         thread.start()
     try:
@@ -83,23 +119,47 @@ def overlap(
 
 
 class StoppedError(BaseException):
-    """The other end of a channel is gone. It is no ``Exception``, so that nobody takes it for an error of a job."""
+    """Nobody waits for the rest any more. It is no ``Exception``, so that nobody takes it for an error of a job.
+
+    What a stage is in the middle of may raise it as well, when the threads are to end.
+    """
 
 
 class _Line:
-    """What the channels between some threads share: a lock, and whether all is to end."""
+    """What the channels between some threads share: a lock, and whether all is to end.
 
-    def __init__(self) -> None:
+    Args:
+        ending: Tells others of that.
+    """
+
+    def __init__(self, ending: threading.Event) -> None:
         self.changed = threading.Condition()
-        self.stopped = False
         self.error: BaseException | None = None
+        self._ending = ending
+
+    @property
+    def stopped(self) -> bool:
+        """Whether all is to end."""
+        return self._ending.is_set()
 
     def stop(self, error: BaseException | None = None) -> None:
         """Ends all channels."""
         with self.changed:
-            self.stopped = True
+            self._ending.set()
             self.error = self.error or error
             self.changed.notify_all()
+
+    def follow(self, items: Iterator[T]) -> Generator[T]:
+        """The items, until all is to end.
+
+        Raises:
+            StoppedError: Instead of the next item, if all is to end.
+        """
+        for item in items:
+            if self.stopped:
+                raise StoppedError
+            yield item
+            del item
 
     def run(self, target: Callable[[], None]) -> None:
         """Runs what a thread does; an error of it ends all."""

@@ -21,27 +21,22 @@ from maskdcpt.images import write_image
 ROWS = ("rows.csv", "rows.parquet")
 
 
-@pytest.fixture
-def photos(tmp_path):
-    folder = tmp_path / "clean"
-    folder.mkdir()
-    for seed in range(3):
-        write_image(procedural_image(seed, (24 + 8 * seed, 32)), folder / f"{seed}.png")
-    return folder
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    levels = (("haze", 3), ("low_light", 2), ("low_light", 4))
-    monkeypatch.setitem(PROTOCOLS, "quick", levels_protocol("quick", 1, levels, "a quick one"))
-
-
 def summary(folder):
     return json.loads((folder / "summary.json").read_text())
 
 
 def test_rows_summary_and_report(command, photos, weights, quick, tmp_path):
-    words = ["evaluate", "--protocol", "quick", "--weights", weights, "--data", photos, "--no-efficiency", "--out"]
+    words = [
+        "evaluate",
+        "--protocol",
+        "quick",
+        "--weights",
+        weights,
+        "--data",
+        photos,
+        "--no-efficiency",
+        "--out",
+    ]
     code, out, _ = command(*words, tmp_path / "a")
     assert code == 0
     assert out.splitlines()[0].split() == ["PSNR/SSIM", "input", weights.name]

@@ -6,27 +6,14 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
-from maskdcpt.data.procedural import procedural_image
-from maskdcpt.evaluation import PROTOCOLS, levels_protocol
-from maskdcpt.images import read_image, write_image
+from maskdcpt.images import read_image
 from maskdcpt.metrics import fid
 
 FILES = ("rows.csv", "rows.parquet")
 
 
 @pytest.fixture
-def photos(tmp_path):
-    folder = tmp_path / "clean"
-    folder.mkdir()
-    for seed in range(3):
-        write_image(procedural_image(seed, (24 + 8 * seed, 32)), folder / f"{seed}.png")
-    return folder
-
-
-@pytest.fixture
-def words(photos, monkeypatch, inception):
-    levels = (("haze", 3), ("low_light", 2), ("low_light", 4))
-    monkeypatch.setitem(PROTOCOLS, "quick", levels_protocol("quick", 1, levels, "a quick one"))
+def words(photos, quick, inception):
     return ["evaluate", "--protocol", "quick", "--data", photos, "--baselines", "median", "--no-efficiency"]
 
 
@@ -120,7 +107,17 @@ def test_a_set_of_one_image_is_refused_before_any_work(command, words, tmp_path)
 
 @pytest.mark.parametrize("metric", ["psnr", "fid"])
 def test_what_needs_clean_images_is_refused_where_there_are_none(command, photos, tmp_path, metric):
-    line = ["evaluate", "--protocol", "photos", "--data", photos, "--metrics", metric, "--out", tmp_path / "out"]
+    line = [
+        "evaluate",
+        "--protocol",
+        "photos",
+        "--data",
+        photos,
+        "--metrics",
+        metric,
+        "--out",
+        tmp_path / "out",
+    ]
     code, _, err = command(*line)
     assert code == 2
     assert err == f"error: no set of protocol photos here has clean images, as {metric} needs; piqe does without\n"

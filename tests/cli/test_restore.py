@@ -271,3 +271,17 @@ def test_file_names_of_any_bytes_are_shown(command, tmp_path, weights, photos):
     assert code == 0
     assert "note: " + f"{photos}/caf\\udce9.png: " in out
     assert (tmp_path / "out" / odd.with_suffix(".jpg").name).exists()
+
+
+def test_results_that_a_shell_lists_with_their_originals_are_named_and_not_restored_again(
+    command, tmp_path, weights, photos
+):
+    write_image(torch.rand(3, 6, 8), photos / "c.png")
+    for dry in ((), ("--dry-run",), ()):
+        listed = sorted(photos.glob("*.png"))
+        code, _, err = command("restore", *listed, photos, "--suffix", "_r", "--weights", weights, *dry)
+        assert code == 0
+        told = [line for line in err.splitlines() if "again" in line]
+        again = f"2 results of an earlier call are not restored again: {photos / 'a_r.png'}, {photos / 'c_r.png'}"
+        assert told == ([again] if len(listed) == 4 else [])
+    assert files(photos) == ["a.png", "a_r.png", "c.png", "c_r.png", "trip/b.png"]

@@ -66,6 +66,19 @@ def test_exported_networks_restore_as_the_weights_do(command, tmp_path, weights,
     assert "in tiles that know nothing of one another" in out
 
 
+@pytest.mark.parametrize("suffix", [".onnx", ".xml", ".pt2"])
+def test_torch_runs_no_exported_network(command, tmp_path, photos, suffix):
+    network = tmp_path / f"network{suffix}"
+    network.write_bytes(b"a graph")
+    code, _, err = command("restore", photos, tmp_path / "out", "--weights", network, "--runtime", "torch")
+    assert code == 2
+    assert err == (
+        f"error: {network}: an exported network, and weights are needed here; `maskdcpt restore` runs files that end "
+        "in .onnx or .xml, unless --runtime torch asks for weights\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_runtimes_refuse_what_they_cannot_run(command, tmp_path, weights, photos):
     pytest.importorskip("onnxruntime")
     code, _, err = command("restore", photos, tmp_path / "out", "--weights", weights, "--runtime", "onnx")

@@ -5,6 +5,7 @@ import torch
 from maskdcpt.backbones import create_backbone
 from maskdcpt.pretraining import ClassificationDecoder, ClassifierConfig, classifier_channels
 
+# Smaller than what other tests take: recording and running a graph takes time for every block.
 TINY = {
     "nafnet": {"width": 4, "encoder_blocks": (1, 1), "middle_blocks": 1, "decoder_blocks": (1, 1)},
     "promptir": {

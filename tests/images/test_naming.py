@@ -96,7 +96,7 @@ def test_sources_without_images_are_refused(photos, source, message):
 
 def test_results_may_go_beside_their_originals_under_another_name(photos):
     naming = Naming("{folder}/{stem}_new{ext}")
-    assert pair_files(Path("photos/*.png"), photos, naming) == [(photos / "a.png", photos / "a_new.png")]
+    assert pair_files(Path("photos/*.png"), photos, naming).pairs == ((photos / "a.png", photos / "a_new.png"),)
     with pytest.raises(UserError, match="this is the original"):
         pair_files(Path("photos/*.png"), photos)
     with pytest.raises(UserError, match="need a folder apart from photos"):

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import threading
+import time
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +15,7 @@ from PIL import Image
 from maskdcpt.errors import Preempted, UserError
 from maskdcpt.images import Naming, read_image, write_image
 from maskdcpt.images.sources import PillowSource
-from maskdcpt.inference import BatchOptions, RestoreOptions, Restorer, plan_files, restore_files, stages
+from maskdcpt.inference import BatchOptions, RestoreOptions, Restorer, batch, plan_files, restore_files, stages
 from maskdcpt.inference.verdict import Verdict
 
 FORCE = BatchOptions(force=True)
@@ -102,6 +105,22 @@ def test_a_pattern_does_not_stand_for_results(tmp_path, restorer, photos, patter
     before = files(tmp_path)
     assert statuses(restore_files(restorer, tmp_path / pattern, tmp_path / target, options)) == ["before"] * 2
     assert files(tmp_path) == before
+
+
+def test_a_list_of_files_with_results_among_them_is_that_of_the_originals(tmp_path, restorer, photos):
+    options = BatchOptions(naming=Naming("{stem}_r{ext}"))
+    assert restore_files(restorer, sorted(photos.glob("*.*g")), photos, options).passed == ()
+    before, asked = files(photos), sorted(photos.glob("*.*g"))
+    assert before == ["a.png", "a_r.png", "b.jpg", "b_r.jpg", "notes.txt", "trip/c.webp"]
+    Image.open(photos / "a_r.png").rotate(90).save(photos / "a_r.png")  # touched up, and a result all the same
+    with pytest.raises(UserError, match=r"1 of 2 files exist, .*a_r\.png the first"):
+        restore_files(restorer, asked, photos, options)
+    report = restore_files(restorer, asked, photos, replace(options, force=True))
+    assert report.passed == (photos / "a_r.png", photos / "b_r.jpg")
+    assert statuses(report) == ["restored"] * 2
+    assert files(photos) == before
+    with pytest.raises(UserError, match=r"a_r\.png: a result of an earlier call, like all that was asked for"):
+        restore_files(restorer, report.passed, photos, options)
 
 
 def test_what_could_not_be_written_is_not_replaced_when_somebody_else_has_made_it(tmp_path, restorer, monkeypatch):
@@ -387,3 +406,46 @@ def test_being_asked_to_stop_keeps_what_is_finished(tmp_path, restorer, photos):
     made = files(tmp_path / "out")
     assert made
     assert statuses(restore_files(restorer, photos, tmp_path / "out")).count("before") == len(made)
+
+
+@pytest.mark.parametrize(("device", "given", "threads"), [("cpu", 4, 1), ("cpu", 3, 2), ("cuda", 4, 2)])
+def test_reading_has_a_thread_of_its_own_where_the_network_leaves_processors_alone(
+    tmp_path, restorer, photos, monkeypatch, device, given, threads
+):
+    class Elsewhere(Judging):
+        def examine_pixels(self, pixels):
+            seen.add(threading.get_ident())
+            return super().examine_pixels(pixels)
+
+    def read(path):
+        seen.add(threading.get_ident())
+        return read_document(path)
+
+    monkeypatch.setattr(torch, "get_num_threads", lambda: given)
+    monkeypatch.setattr(batch, "usable_processors", lambda: 4)
+    seen, read_document = set(), stages.open_document
+    monkeypatch.setattr(stages, "open_document", read)
+    judging = Elsewhere(restorer, dict.fromkeys((9, 16, 7), verdict("haze")))
+    judging.device = torch.device(device)
+    report = restore_files(judging, photos, tmp_path / "out")
+    assert statuses(report) == ["restored"] * 3
+    assert len(seen) == threads
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_image_in_tiles_ends_with_the_tile_when_it_is_to_end(tmp_path, restorer, number):
+    restorer = Restorer(deepcopy(restorer.backbone), device="cpu", options=RestoreOptions(tile=64))
+    write_image(torch.rand(3, 512, 512), tmp_path / "photo.png")
+    parts = []
+
+    def ask(*_):
+        parts.append(time.sleep(0.02))
+        if len(parts) == 2:
+            signal.pthread_kill(threading.main_thread().ident, number)
+
+    for name in ("intro", "ending"):
+        getattr(restorer.backbone, name).register_forward_hook(ask)
+    with pytest.raises((Preempted, KeyboardInterrupt)):
+        restore_files(restorer, tmp_path / "photo.png", tmp_path / "restored.png")
+    assert 2 <= len(parts) < 10
+    assert files(tmp_path) == ["photo.png"]

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from maskdcpt.errors import UserError
-from maskdcpt.inference import RestoreOptions, Restorer, memory
-from maskdcpt.inference.tiling import Manner, make_plan, outline, run_alone
+from maskdcpt.inference import RestoreOptions, Restorer, memory, work
+from maskdcpt.inference.tiling import Manner, Outline, make_plan, outline, run_alone
 from maskdcpt.inference.tiling.live import LiveValues
-from maskdcpt.inference.tiling.plan import Plan
+from maskdcpt.inference.tiling.plan import CPU_ROOM, TILE_MEMORY, VALUE, Plan
 
 PIXELS = torch.rand(3, 90, 150, generator=torch.Generator().manual_seed(0))
 MIB = 2**20
@@ -107,6 +107,22 @@ def test_less_memory_gives_other_plans_until_there_is_none(weights):
         make_plan(known, size, tile=0, host=100 * MIB, align=4)
 
 
+def test_tiles_at_once_take_no_more_memory_than_was_planned(weights):
+    known, size = outline(restorer_of(weights).backbone), (4000, 6000)
+    for mebibytes in (20_000, 2_500, 1_500):
+        cpu = make_plan(known, size, tile=64, host=mebibytes * MIB, align=4)
+        gpu = make_plan(known, size, tile=64, host=mebibytes * MIB, device=mebibytes * MIB, align=4)
+        assert cpu.room <= CPU_ROOM  # beyond which a CPU wins nothing
+        if gpu.manner is Manner.FUSED:
+            assert VALUE * known.fused(gpu.below) * gpu.room <= TILE_MEMORY
+            assert gpu.room > (64 + 2 * gpu.margin) ** 2
+        else:
+            assert gpu.room > CPU_ROOM
+            assert VALUE * known.expansion * gpu.values <= TILE_MEMORY
+    alone = make_plan(Outline(values=1000), (640, 640), tile=64, host=400 * MIB, device=400 * MIB)
+    assert 2 * (64 + 2 * alone.margin) ** 2 <= alone.room <= 400 * MIB / VALUE / 1000
+
+
 def test_values_that_are_held_at_once_are_counted():
     with LiveValues() as live:
         a = torch.ones(100)
@@ -195,3 +211,12 @@ def test_tiles_of_a_narrow_image_that_are_divided_are_blended_all_the_same():
     found = run_alone(short, x, plan, 8)
     assert found.halvings
     assert (found.restored - 2 * x).abs().max() < 1e-6
+
+
+def test_free_memory_is_asked_for_only_if_none_is_given(weights, monkeypatch):
+    asked = []
+    monkeypatch.setattr(work, "free_memory", lambda device: asked.append(device) or 2**40)
+    restorer_of(weights, memory=500 * MIB).restore_pixels(PIXELS)
+    assert asked == []
+    restorer_of(weights).restore_pixels(PIXELS)
+    assert asked == [torch.device("cpu")]

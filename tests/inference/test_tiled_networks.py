@@ -7,7 +7,7 @@ import torch.nn.functional as F
 import maskdcpt
 from maskdcpt.backbones.base import pad_to
 from maskdcpt.inference.tiling import Manner, Plan, outline, run_tiled, tile_unit
-from maskdcpt.inference.tiling.geometry import Box
+from maskdcpt.inference.tiling.geometry import Box, Tile
 from maskdcpt.inference.tiling.ledger import Ledger, Unanswered
 from maskdcpt.inference.tiling.sweep import Tiler
 from maskdcpt.inference.tiling.views import TileView
@@ -50,9 +50,13 @@ def plans(net):
     known = outline(net)
     yield Plan(Manner.PARTS, side=32)
     yield Plan(Manner.PARTS, values=4000)
+    yield Plan(Manner.PARTS, side=16, values=9000, room=1500)
     for below in known.descents:
         margin = -(-known.reach_above(below) // net.stride) * net.stride
         yield Plan(Manner.FUSED, side=32, values=4000, margin=margin, below=below)
+    if known.descents:
+        room = 4 * (16 + 2 * margin) ** 2
+        yield Plan(Manner.FUSED, side=16, values=4000, margin=margin, below=below, room=room)
 
 
 @pytest.mark.parametrize("size", [(52, 71), (9, 50)])
@@ -108,7 +112,7 @@ def test_tiles_that_stand_alone_are_near_and_blended():
 
 @pytest.mark.parametrize("region", [Box(0, 0, 16, 24), Box(8, 16, 32, 40)])
 def test_a_small_map_is_spread_over_a_tile_as_over_the_image(region):
-    view = TileView(region, region, (32, 40), Ledger())
+    view = TileView([Tile(region, region)], (32, 40), Ledger())
     x = torch.rand(2, 3, 5, 3, dtype=torch.float64)
     over = torch.empty(1, 1, (region.bottom - region.top) // 2, (region.right - region.left) // 2)
     expected = F.interpolate(x, (16, 20), mode="bilinear")
@@ -120,7 +124,7 @@ def test_a_small_map_is_spread_over_a_tile_as_over_the_image(region):
 def test_the_reach_that_an_outline_tells_is_enough_and_not_far_too_much(family):
     net, known = network(family), outline(network(family))
     side = 8 * -(-(2 * known.whole_reach + 32) // 8)
-    view = TileView(Box(0, 0, side, side), Box(0, 0, side, side), (side, side), _Constant())
+    view = TileView([Tile(Box(0, 0, side, side), Box(0, 0, side, side))], (side, side), _Constant())
     x = torch.rand(1, 3, side, side, dtype=torch.float64)
     y = x.clone()
     middle = side // 2
@@ -156,11 +160,11 @@ def _run(net, x, view):
 
 
 def test_memory_that_runs_out_halves_tiles_and_keeps_what_is_done():
-    tiler = Tiler((64, 64), 8, CPU, side=32, values=0)
+    tiler = Tiler((64, 64), 8, CPU, side=32)
     runs, most = [], 20
 
     def double(x, view):
-        runs.append(view.region)
+        runs.append(view.tiles[0].region)
         if x.shape[-1] > most and len(runs) > 1:
             raise torch.OutOfMemoryError("none left")
         return 2 * x + 0 * view.mean(x)
@@ -174,11 +178,11 @@ def test_memory_that_runs_out_halves_tiles_and_keeps_what_is_done():
 
 
 def test_the_mean_is_that_of_the_image_whatever_was_divided():
-    tiler = Tiler((64, 64), 8, CPU, side=32, values=0)
+    tiler = Tiler((64, 64), 8, CPU, side=32)
     x, seen = picture(64, 64), []
 
     def mean(tile, view):
-        if tile.shape[-1] > 16 and view.region.left >= 32:
+        if tile.shape[-1] > 16 and view.tiles[0].region.left >= 32:
             raise MemoryError
         seen.append(view.mean(tile))
         return tile
@@ -186,6 +190,50 @@ def test_the_mean_is_that_of_the_image_whatever_was_divided():
     tiler.sweep(mean, [x], 32, 0)
     assert all(torch.allclose(found, x.mean((2, 3), keepdim=True), atol=1e-12) for found in seen)
     assert len(seen) == 2 + 2 * 4
+
+
+@pytest.mark.parametrize(("margin", "room", "most"), [(0, 0, 1), (0, 700, 2), (0, 64**2, 16), (8, 3 * 32**2, 3)])
+def test_as_many_tiles_of_one_shape_run_at_once_as_there_is_room_for(margin, room, most):
+    x, batches, shares = picture(64, 64), [], []
+    tiler = Tiler((64, 64), 8, CPU, side=16, room=room, tick=shares.append)
+
+    def add_mean(tiles, view):
+        batches.append(tiles.shape)
+        return tiles + view.mean(tiles)
+
+    found = tiler.sweep(add_mean, [x], 16, margin)
+    assert torch.allclose(found, x + x.mean((2, 3), keepdim=True), atol=1e-12)
+    assert max(count for count, *_ in batches) == most
+    assert all(count == 1 or count * height * width <= room for count, _, height, width in batches)
+    assert sum(shares) == pytest.approx(2)  # one round for the mean, one after it
+    assert not tiler.halvings
+
+
+def test_memory_that_runs_out_for_several_tiles_suffices_for_each():
+    tiler = Tiler((64, 64), 8, CPU, side=16, room=64**2)
+    x, batches = picture(64, 64), []
+
+    def double(tiles, view):
+        batches.append(len(tiles))
+        if len(tiles) > 1:
+            raise torch.OutOfMemoryError("none left")
+        return 2 * tiles
+
+    for _ in range(2):
+        assert torch.equal(tiler.sweep(double, [x], 16, 0), 2 * x)
+    assert batches == [16] + [1] * 32
+    assert not tiler.halvings
+
+
+@pytest.mark.parametrize("family", SIZES)
+@torch.inference_mode()
+def test_float32_hardly_depends_on_how_many_tiles_run_at_once(family):
+    net, image = network(family).float(), picture(64, 96).float()
+    one, several = (
+        run_tiled(net, image, Plan(Manner.PARTS, side=32, values=10**6, room=room), CPU).restored
+        for room in (0, 128**2)
+    )
+    assert (one - several).abs().max() < 1e-5 * one.abs().max()
 
 
 def test_a_smallest_tile_for_which_memory_runs_out_and_other_faults_are_errors():
@@ -197,4 +245,4 @@ def test_a_smallest_tile_for_which_memory_runs_out_and_other_faults_are_errors()
 
     for error in (torch.OutOfMemoryError("none left"), RuntimeError("broken")):
         with pytest.raises(RuntimeError, match=str(error)):
-            Tiler((16, 16), 8, CPU, side=16, values=0).sweep(fail(error), [torch.rand(1, 3, 16, 16)], 16, 0)
+            Tiler((16, 16), 8, CPU, side=16).sweep(fail(error), [torch.rand(1, 3, 16, 16)], 16, 0)

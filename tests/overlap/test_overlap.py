@@ -1,4 +1,4 @@
-"""Reading, working and writing in three threads gives what one after another gives."""
+"""Reading, working and writing in threads of their own, or in turn, gives what plain calls give."""
 
 import threading
 import time
@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskdcpt.overlap import overlap
+from maskdcpt.overlap import in_turn, overlap
+
+WAYS = pytest.mark.parametrize("run", [overlap, in_turn])
 
 # A job: how many items it has, and where each of the stages fails or stops early, if at all.
 PLACES = st.none() | st.integers(0, 3)
@@ -39,19 +41,20 @@ def write(job, items):
     return list(until(items, job[3], job[4], "write"))
 
 
-def in_turn(job):
+def called(job):
     try:
         return write(job, work(job, read(job)))
     except FaultError as error:
         return error
 
 
+@WAYS
 @settings(deadline=None, max_examples=60)
-@given(JOBS)
-def test_results_errors_and_early_ends_are_those_of_one_thread(jobs):
-    found = list(overlap(jobs, read, work, write))
+@given(jobs=JOBS)
+def test_results_errors_and_early_ends_are_those_of_plain_calls(run, jobs):
+    found = list(run(jobs, read, work, write))
     assert [job for job, _ in found] == jobs
-    assert [repr(result) for _, result in found] == [repr(in_turn(job)) for job in jobs]
+    assert [repr(result) for _, result in found] == [repr(called(job)) for job in jobs]
 
 
 def test_the_stages_run_at_the_same_time():
@@ -77,6 +80,20 @@ def test_the_stages_run_at_the_same_time():
     ]
 
 
+def test_in_turn_a_job_begins_when_the_last_is_done():
+    seen = []
+
+    def stage(name):
+        def follow(job, items=(1, 2)):
+            seen.append((name, job))
+            yield from items
+
+        return follow
+
+    list(in_turn(range(2), stage("read"), stage("work"), lambda job, items: seen.append(("write", job, list(items)))))
+    assert seen == [each for job in range(2) for each in (("work", job), ("read", job), ("write", job, [1, 2]))]
+
+
 def test_little_is_read_ahead():
     started = []
 
@@ -98,15 +115,17 @@ def test_little_is_read_ahead():
     assert len(started) < 15
 
 
-def test_ending_early_ends_the_threads():
+@WAYS
+def test_ending_early_ends_the_threads(run):
     before = threading.active_count()
-    results = overlap(range(1000), lambda job: iter([job]), lambda job, items: items, lambda job, items: list(items))
+    results = run(range(1000), lambda job: iter([job]), lambda job, items: items, lambda job, items: list(items))
     next(results)
     results.close()
     assert threading.active_count() == before
 
 
-def test_an_interrupt_of_the_caller_ends_the_threads_and_cleans_up():
+@WAYS
+def test_an_interrupt_of_the_caller_ends_the_threads_and_cleans_up(run):
     begun, cleaned = threading.Event(), threading.Event()
 
     def write(job, items):
@@ -128,7 +147,7 @@ def test_an_interrupt_of_the_caller_ends_the_threads_and_cleans_up():
                     yield item
 
     before = threading.active_count()
-    results = overlap([0, 1], lambda job: iter([job]), work, write)
+    results = run([0, 1], lambda job: iter([job]), work, write)
     assert next(results) == (0, [0])
     assert begun.wait(10)
     with pytest.raises(KeyboardInterrupt):
@@ -137,11 +156,12 @@ def test_an_interrupt_of_the_caller_ends_the_threads_and_cleans_up():
     assert threading.active_count() == before
 
 
-def test_an_error_of_the_list_of_jobs_reaches_the_caller():
+@WAYS
+def test_an_error_of_the_list_of_jobs_reaches_the_caller(run):
     def jobs():
         yield 1
         raise FaultError("no more")
 
-    results = overlap(jobs(), lambda job: iter([job]), lambda job, items: items, lambda job, items: list(items))
+    results = run(jobs(), lambda job: iter([job]), lambda job, items: items, lambda job, items: list(items))
     with pytest.raises(FaultError, match="no more"):
         list(results)

@@ -239,14 +239,18 @@ def test_the_server_outlives_its_workers(faulty, data, status, message):
 
 
 def test_work_is_dropped_when_the_client_goes(faulty):
-    before = faulty.metric('maskdcpt_dropped_total{reason="client gone"}')
+    names = (
+        'maskdcpt_dropped_total{reason="client gone"}',
+        'maskdcpt_requests_total{route="/v1/restore",status="499"}',
+    )
+    before = [faulty.metric(name) for name in names]
     with socket.create_connection(("127.0.0.1", faulty.port)) as line:
         line.sendall(b"POST /v1/restore HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nsleep 1.9")
         time.sleep(0.3)
         assert faulty.metric("maskdcpt_requests_in_house") == 1
     time.sleep(0.3)
     assert faulty.metric("maskdcpt_requests_in_house") == 0
-    assert faulty.metric('maskdcpt_dropped_total{reason="client gone"}') == before + 1
+    assert [faulty.metric(name) for name in names] == [count + 1 for count in before]
 
 
 @pytest.mark.slow
@@ -278,6 +282,22 @@ def test_health_and_metrics(server):
     before = server.metric('maskdcpt_requests_total{route="/v1/classify",status="200"}')
     post(server, "/v1/classify", photo())
     assert server.metric('maskdcpt_requests_total{route="/v1/classify",status="200"}') == before + 1
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "headers", "data", "status"),
+    [
+        ("/v1/restore", "?strength=2", {}, photo(), 422),
+        ("/v1/restore", "", {}, b"hello", 422),
+        ("/v1/classify", "", {}, b"", 400),
+        ("/v1/classify", "", {"Origin": "null"}, photo(), 403),
+    ],
+)
+def test_whoever_refuses_a_request_it_is_counted_once(server, path, query, headers, data, status):
+    name = f'maskdcpt_requests_total{{route="{path}",status="{status}"}}'
+    before = server.metric(name)
+    refused(post(server, path + query, data, headers=headers), status)
+    assert server.metric(name) == before + 1
 
 
 def test_other_names_and_other_sites_are_refused(server):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -17,11 +18,14 @@ from maskdcpt.benchmarks.table import line, ratio
 from maskdcpt.data.procedural import procedural_image
 from maskdcpt.export import export_model
 from maskdcpt.images import write_image
-from maskdcpt.inference import BaseRestorer, BatchOptions, RestoreOptions, Restorer, load_restorer, restore_files
+from maskdcpt.inference import BaseRestorer, BatchOptions, RestoreOptions, Restorer, load_restorer
 from maskdcpt.inference.journal import Journal
+from maskdcpt.inference.options import SMALLEST_TILE
+from maskdcpt.inference.outcome import Outcome
 from maskdcpt.inference.precision import multiplies_bfloat16
 from maskdcpt.inference.stages import Job, Stages
-from maskdcpt.inference.tiling import Manner, make_plan, outline
+from maskdcpt.inference.tiling import CPU_ROOM, Manner, Plan, make_plan, outline, run_tiled
+from maskdcpt.overlap import in_turn, overlap
 from maskdcpt.pretraining import save_model
 from maskdcpt.profiling.memory import peak_memory
 from maskdcpt.profiling.timing import Work, race
@@ -64,6 +68,7 @@ def bench_restore(plan: RestorePlan, compiled: bool = False) -> Iterator[str]:
         weights = _make_weights(folder)
         tables: list[Callable[[], Iterator[str]]] = [
             lambda: _ways(plan, weights, compiled),
+            lambda: _together(plan, weights),
             lambda: _folder(plan, weights, folder),
         ]
         if plan.large is not None:
@@ -142,6 +147,33 @@ def _restorers(plan: RestorePlan, weights: Path, compiled: bool) -> Iterator[tup
             yield name, load_restorer(weights / file)
 
 
+def _together(plan: RestorePlan, weights: Path) -> Iterator[str]:
+    network = Restorer.from_pretrained(weights, "cpu").backbone
+    height, width = (side // network.stride * network.stride for side in plan.size)
+    photo = procedural_image(0, (height, width))[None]
+    tiles = make_plan(outline(network), (height, width), tile=SMALLEST_TILE, host=2**36)
+    rooms = {
+        "one by one": 0,
+        f"up to {CPU_ROOM} pixels (what a CPU gets)": CPU_ROOM,
+        f"up to {4 * CPU_ROOM} pixels": 4 * CPU_ROOM,
+    }
+    runners: dict[str, Work] = {
+        name: lambda room=room: _run_tiled(network, photo, replace(tiles, room=room))  # type: ignore[misc]
+        for name, room in rooms.items()
+    }
+    times = race(runners, torch.device("cpu"), plan.repetitions)
+    yield from (f"The same photo in tiles of {SMALLEST_TILE} pixels, part by part:", "")
+    yield line(("tiles at once", "s a megapixel", "of one by one"))
+    yield line(("---", "---:", "---:"))
+    for name, seconds in times.items():
+        yield line((name, f"{seconds / (height * width / 1e6):.2f}", ratio(seconds, times["one by one"])))
+
+
+@torch.inference_mode()
+def _run_tiled(network: Backbone, photo: torch.Tensor, plan: Plan) -> None:
+    run_tiled(network, photo, plan, torch.device("cpu"))
+
+
 def _memory_for(weights: Path, size: tuple[int, int], manner: Manner) -> int:
     """The most bytes with which an image is restored in a certain way."""
     known = outline(Restorer.from_pretrained(weights, "cpu").backbone)
@@ -171,9 +203,13 @@ def _folder(plan: RestorePlan, weights: Path, folder: Path) -> Iterator[str]:
         write_image(procedural_image(number, plan.photo_size), photos / f"{number}.png")
     restorer = Restorer.from_pretrained(weights, "cpu", RestoreOptions(precision="float32"))
     runs = iter(range(1000))
+    ways = {
+        "in turn (where a CPU computes on all its cores)": in_turn,
+        "overlapping (where a GPU computes, or fewer cores)": overlap,
+    }
     runners: dict[str, Work] = {
-        "in turn": lambda: _in_turn(restorer, photos, folder / f"out{next(runs)}"),
-        "overlapping": lambda: restore_files(restorer, photos, folder / f"out{next(runs)}", progress=False),
+        name: lambda way=way: _restore_all(way, restorer, photos, folder / f"out{next(runs)}")  # type: ignore[misc]
+        for name, way in ways.items()
     }
     times = race(runners, torch.device("cpu"), plan.repetitions)
     height, width = plan.photo_size
@@ -181,16 +217,19 @@ def _folder(plan: RestorePlan, weights: Path, folder: Path) -> Iterator[str]:
     yield line(("reading, restoring and writing", "photos/s", "of in turn"))
     yield line(("---", "---:", "---:"))
     for name, seconds in times.items():
-        yield line((name, f"{plan.photos / seconds:.2f}", ratio(seconds, times["in turn"])))
+        yield line((name, f"{plan.photos / seconds:.2f}", ratio(seconds, next(iter(times.values())))))
 
 
-def _in_turn(restorer: Restorer, photos: Path, out: Path) -> None:
+def _restore_all(
+    way: Callable[..., Iterator[tuple[Job, Outcome | Exception]]], restorer: Restorer, photos: Path, out: Path
+) -> None:
     journal = Journal(out, {})
     stages = Stages(restorer, BatchOptions(), leave_clean=True, journal=journal, show=False)
     with journal.owning():
-        for path in sorted(photos.iterdir()):
-            job = Job(path, out / path.name)
-            stages.write(job, stages.work(job, stages.read(job)))
+        jobs = [Job(path, out / path.name) for path in sorted(photos.iterdir())]
+        for _, result in way(jobs, stages.read, stages.work, stages.write):
+            if isinstance(result, Exception):
+                raise result
 
 
 def _large(plan: RestorePlan, weights: Path) -> Iterator[str]:

@@ -125,6 +125,7 @@ def run(argv: list[str]) -> int:
             print(line)
         if page is not None:
             print(f"report: {options.report}")
+    _tell_passed(report.passed)
     for outcome in report.of("failed"):
         print(f"error: {outcome.reason}", file=sys.stderr)
     return 1 if report.of("failed") else 0
@@ -178,7 +179,14 @@ def _tell_plan(
             print(json.dumps({"source": str(source), "target": str(new), "status": "before" if done else "planned"}))
         else:
             print(f"{'done before' if done else 'would restore'}: {source} -> {new}")
+    _tell_passed(plan.passed)
     return 0
+
+
+def _tell_passed(passed: tuple[Path, ...]) -> None:
+    if passed:
+        some = ", ".join(map(str, passed[:5])) + (" and others" if len(passed) > 5 else "")
+        print(f"{len(passed)} results of an earlier call are not restored again: {some}", file=sys.stderr)
 
 
 class _Page:

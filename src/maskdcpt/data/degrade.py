@@ -121,13 +121,13 @@ def _plan(
 ) -> tuple[list[_Job], Path | None]:
     one = None if source.is_dir() else list(versions(source.name))
     if one is not None and len(one) == 1 and not one[0].place and not target.is_dir():
-        pairs, folder = pair_files(source, target), None
+        pairs, folder = pair_files(source, target).pairs, None
     elif source.is_dir() or not source.exists():
-        pairs, folder = pair_files(source, target, Naming(ext=".png")), target
+        pairs, folder = pair_files(source, target, Naming(ext=".png")).pairs, target
     else:
         if target.exists() and not target.is_dir():
             raise UserError(f"{target}: several results need a folder to go to, and this is a file")
-        pairs, folder = [(source, target / f"{source.stem}.png")], target
+        pairs, folder = ((source, target / f"{source.stem}.png"),), target
     jobs = []
     for original, place in pairs:
         name = original.relative_to(source).as_posix() if source.is_dir() else original.name

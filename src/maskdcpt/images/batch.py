@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from maskdcpt.errors import UserError
 from maskdcpt.images.formats import format_of
@@ -41,13 +41,22 @@ class BatchReport:
     """How long it took."""
 
 
+class Pairs(NamedTuple):
+    """What there is to do, by the names of files."""
+
+    pairs: tuple[tuple[Path, Path], ...]
+    """Images, each with the file that it is to become."""
+    passed: tuple[Path, ...]
+    """Images that were asked for and are not taken, since they are results themselves."""
+
+
 def pair_files(
     source: Path | Sequence[Path],
     target: Path,
     naming: Naming = SAME_NAMES,
     recursive: bool = True,
     results: Collection[Path] = (),
-) -> list[tuple[Path, Path]]:
+) -> Pairs:
     """Every image that ``source`` is or holds, with the file that it is to become.
 
     Args:
@@ -56,14 +65,18 @@ def pair_files(
             which mirrors a single folder.
         naming: How files in a folder are called.
         recursive: Whether to look into folders below a folder.
-        results: As for ``find_images``.
+        results: Files that are no originals, since they were made of others.
 
     Raises:
-        UserError: If there is no image, source and target overlap, the target's suffix is no image format's, two
-            images would become one, or both a name and a naming are given.
+        UserError: If there is no image, or none but results, source and target overlap, the target's suffix is no
+            image format's, two images would become one, or both a name and a naming are given.
     """
     sources = [source] if isinstance(source, Path) else list(source)
-    found = find_images(sources, recursive, results)
+    asked, made = find_images(sources, recursive), {path.resolve() for path in results}
+    passed = tuple(each.path for each in asked if each.path.resolve() in made)
+    found = [each for each in asked if each.path not in passed]
+    if not found:
+        raise UserError(f"{passed[0]}: a result of an earlier call, like all that was asked for; name originals")
     if is_single(source) and not target.is_dir():
         format_of(target)
         if naming != SAME_NAMES:
@@ -85,7 +98,7 @@ def pair_files(
     if twice:
         both = " and ".join(str(path) for path, new in pairs if new == twice[0])
         raise UserError(f"{both} would both become {twice[0]}; rename one")
-    return pairs
+    return Pairs(tuple(pairs), passed)
 
 
 def is_single(source: Path | Sequence[Path]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import string
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -81,27 +81,25 @@ class Found(NamedTuple):
     """Its name relative to what was asked for."""
 
 
-def find_images(sources: Sequence[Path], recursive: bool = True, results: Collection[Path] = ()) -> list[Found]:
+def find_images(sources: Sequence[Path], recursive: bool = True) -> list[Found]:
     """The images that were asked for, each once, in order.
 
     Args:
         sources: Images, folders, or patterns such as ``photos/**/*.jpg``. Images of a single folder are named
             relative to it; of several sources, those of a folder begin with its name.
         recursive: Whether to look into folders below a folder.
-        results: Files that no pattern stands for, since they were made of others that it stands for.
 
     Raises:
         UserError: If one is missing, or has or matches no images.
     """
     found: dict[Path, Found] = {}
-    made = {path.resolve() for path in results}
     for source in sources:
-        for each in _of_source(source, recursive, made, alone=len(sources) == 1):
+        for each in _of_source(source, recursive, alone=len(sources) == 1):
             found.setdefault(each.path.absolute(), each)
     return list(found.values())
 
 
-def _of_source(source: Path, recursive: bool, made: Collection[Path], alone: bool) -> Iterator[Found]:
+def _of_source(source: Path, recursive: bool, alone: bool) -> Iterator[Found]:
     if source.is_dir():
         base = source if alone else source.absolute().parent
         for path in list_images(source, recursive):
@@ -112,7 +110,6 @@ def _of_source(source: Path, recursive: bool, made: Collection[Path], alone: boo
         fixed = _fixed_part(source)
         matches = [Path(match) for match in sorted(glob.glob(str(source), recursive=recursive))]
         images = [path for path in matches if path.is_file() and path.suffix.lower() in FORMATS]
-        images = [path for path in images if path.resolve() not in made]
         if not images:
             raise UserError(f"{source}: no image matches; looked for {', '.join(FORMATS)}")
         yield from (Found(path, path.relative_to(fixed)) for path in images)

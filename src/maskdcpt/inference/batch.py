@@ -9,14 +9,17 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from maskdcpt.classes import CLEAN
+from maskdcpt.devices import usable_processors
 from maskdcpt.errors import Preempted, UserError, nearest
 from maskdcpt.images import is_single, pair_files, refuse_existing
 from maskdcpt.inference.journal import Journal
 from maskdcpt.inference.outcome import BatchOptions, Outcome, Shown, Status
 from maskdcpt.inference.restorer import BaseRestorer
 from maskdcpt.inference.stages import Job, Stages
-from maskdcpt.overlap import overlap
+from maskdcpt.overlap import StoppedError, in_turn, overlap
 from maskdcpt.progress import progress_bar
 from maskdcpt.signals import StopAsked, StopRequest
 
@@ -35,6 +38,8 @@ class RestoreReport:
     """One for each image, in order."""
     seconds: float
     """How long it took."""
+    passed: tuple[Path, ...] = ()
+    """As of ``Plan``."""
 
     def of(self, status: Status) -> tuple[Outcome, ...]:
         """Those that ended in a certain way."""
@@ -51,6 +56,8 @@ class Plan:
     """Those of the files that are there already, made of the same by the same settings."""
     journal: Journal | None
     """What remembers finished results; None for a single image."""
+    passed: tuple[Path, ...] = ()
+    """Images that were asked for, but are results of an earlier call, which are not restored again."""
 
     @property
     def single(self) -> bool:
@@ -77,18 +84,18 @@ def plan_files(
     """
     _require_known(restorer, options.only)
     if is_single(sources):
-        pairs = tuple(pair_files(sources, target, options.naming))
+        pairs, _ = pair_files(sources, target, options.naming)
         if not options.force:
             refuse_existing([pairs[0][1]])
         return Plan(pairs, frozenset(), None)
     journal = Journal(target, {**restorer.describe(), **options.as_dict()})
-    pairs = tuple(pair_files(sources, target, options.naming, options.recursive, journal.results()))
+    pairs, passed = pair_files(sources, target, options.naming, options.recursive, journal.results())
     if options.force:
-        return Plan(pairs, frozenset(), journal)
+        return Plan(pairs, frozenset(), journal, passed)
     before = frozenset(new for source, new in pairs if journal.finished(source, new))
     begun = {new for _, new in pairs if journal.begun(new)}
     refuse_existing([new for _, new in pairs], expected=before | begun)
-    return Plan(pairs, before, journal)
+    return Plan(pairs, before, journal, passed)
 
 
 def restore_files(
@@ -103,9 +110,10 @@ def restore_files(
 ) -> RestoreReport:
     """Restores an image, or all that folders and patterns stand for, each frame of it.
 
-    The next image is read and the last one written while one is restored. An image of several that cannot be restored
-    does not stop the rest. Every result is whole, whatever happens later, and the same call after an interruption goes
-    on with what is missing: the folder of results remembers what it was made of.
+    Where the network leaves processors alone, since a GPU computes or it has been given fewer threads, the next image
+    is read and the last one written while one is restored; else they take turns. An image of several that cannot be
+    restored does not stop the rest. Every result is whole, whatever happens later, and the same call after an
+    interruption goes on with what is missing: the folder of results remembers what it was made of.
 
     Args:
         restorer: The network.
@@ -119,7 +127,8 @@ def restore_files(
     Raises:
         UserError: Before any work as ``plan_files``. For a single image, if it cannot be restored. Whenever the disk
             is full or a result cannot be written; then the message says how far it got.
-        Preempted: If the process was asked to stop; what is finished stays.
+        Preempted: If the process was asked to stop; what is finished stays, and an image in tiles ends with the
+            tile.
     """
     start = time.perf_counter()
     plan = plan_files(restorer, sources, target, options)
@@ -127,7 +136,8 @@ def restore_files(
     stages = Stages(restorer, options, leave_clean, plan.journal, show)
     with plan.journal.owning() if plan.journal is not None else nullcontext():
         outcomes = {outcome.target: outcome for outcome in _work(plan, stages, watch or _nobody, progress)}
-    return RestoreReport(tuple(outcomes[new] for _, new in plan.pairs), time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return RestoreReport(tuple(outcomes[new] for _, new in plan.pairs), seconds, plan.passed)
 
 
 def _nobody(outcome: Outcome, shown: Shown | None) -> None:
@@ -140,9 +150,17 @@ def _work(plan: Plan, stages: Stages, watch: Watcher, progress: bool) -> list[Ou
         watch(outcome, None)
     jobs = [Job(source, new) for source, new in plan.pairs if new not in plan.before]
     bar = _Bar(len(plan.pairs), len(outcomes), show=progress and bool(jobs), single=plan.single)
-    stages = replace(stages, watch=bar.show_share)
+    ending = threading.Event()
+
+    def show_share(job: Job, share: float) -> None:
+        if ending.is_set():
+            raise StoppedError  # between two tiles, since nobody waits for the rest of the image
+        bar.show_share(job, share)
+
+    stages = replace(stages, watch=show_share)
+    run = in_turn if _takes_all_processors(stages.restorer.device) else overlap
     stop = StopRequest()
-    with stop.listening(), closing(bar), closing(overlap(jobs, stages.read, stages.work, stages.write)) as results:
+    with stop.listening(), closing(bar), closing(run(jobs, stages.read, stages.work, stages.write, ending)) as results:
         try:
             with stop.interrupting():
                 for job, result in results:
@@ -155,6 +173,11 @@ def _work(plan: Plan, stages: Stages, watch: Watcher, progress: bool) -> list[Ou
             text = f"asked to stop; {done} of {len(plan.pairs)} images are done"
             raise Preempted(text if plan.single else f"{text}, and the same command goes on") from None
     return outcomes
+
+
+def _takes_all_processors(device: torch.device) -> bool:
+    """Whether a network has no processor to spare for reading and writing."""
+    return device.type == "cpu" and torch.get_num_threads() >= usable_processors()
 
 
 class _Bar:

@@ -62,8 +62,8 @@ class Journal:
         return bool(row) and row["result"] is None
 
     def results(self) -> frozenset[Path]:
-        """All files of the folder that are results, or were to be."""
-        return frozenset(self._folder / name for name in self._rows)
+        """All files of the folder that are results, or may be of work that was interrupted; edited or not since."""
+        return frozenset(self._folder / name for name, row in self._rows.items() if row["result"] != NOTHING)
 
     @contextmanager
     def recording(self, source: Path, target: Path) -> Iterator[None]:

@@ -65,7 +65,7 @@ class Outcome:
     status: Status
     """Restored; left as it was; failed, so that there is no result; or finished by a run before this one."""
     seconds: float = 0.0
-    """Time from the start of its reading to the end of its writing; others are worked on meanwhile."""
+    """Time from the start of its reading to the end of its writing; others may be worked on meanwhile."""
     verdict: Verdict | None = None
     """What was found in it; None where it was not looked for."""
     notes: tuple[str, ...] = ()

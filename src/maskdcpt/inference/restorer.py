@@ -19,6 +19,8 @@ from maskdcpt.pretraining import Classifier, load_model
 __all__ = ["AUTOMATIC", "BaseRestorer", "ExportedRestorer", "Restorer"]
 
 AUTOMATIC = RestoreOptions()
+EXPORTED = (".onnx", ".xml", ".pt2")
+"""What the names of files end in that ``maskdcpt export`` writes."""
 
 
 class Restorer(BaseRestorer):
@@ -72,9 +74,14 @@ class Restorer(BaseRestorer):
             options: As for the class.
 
         Raises:
-            UserError: If weights are missing or damaged or cannot be downloaded, there is a calibration that is not
-                theirs, or there is no such device.
+            UserError: If weights are missing or damaged or cannot be downloaded, it is an exported network, there is a
+                calibration that is not theirs, or there is no such device.
         """
+        if Path(name_or_path).suffix.lower() in EXPORTED and not Path(name_or_path).is_dir():
+            raise UserError(
+                f"{name_or_path}: an exported network, and weights are needed here; `maskdcpt restore` runs files that "
+                "end in .onnx or .xml, unless --runtime torch asks for weights"
+            )
         path = locate_weights(name_or_path)
         backbone, classifier = load_model(path)
         calibration = load_calibration(find_weights(path)) if classifier is not None else None

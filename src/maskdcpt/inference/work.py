@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import NamedTuple, TypeAlias
 
@@ -21,7 +21,8 @@ from maskdcpt.inference.tiling import Manner, Plan, Tick, count_rounds, make_pla
 FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 Watch: TypeAlias = Callable[[float], None]
-"""Is told now and then, of an image that is restored in tiles, what share of the work is done, from 0 to 1."""
+"""Is told now and then, of an image that is restored in tiles or several times, what share of the work is done, from 0
+to 1. What it raises ends the work."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,8 @@ class Workshop:
             back = torch.rot90(restored, -turns, (-2, -1))
             total += back.flip(-1) if mirrored else back
             evidence += [] if logits is None else [logits]
+            if watch is not None:
+                watch((number + 1) / 8)
         return Answer(total / 8, torch.stack(evidence).mean(0) if evidence else None)
 
     def _once(self, image: Tensor, classify: bool, notes: list[str], watch: Watch | None = None) -> Answer:
@@ -152,7 +155,7 @@ class Workshop:
                 except (RuntimeError, MemoryError) as error:
                     if not ran_out(error):
                         raise
-                plan = self._plan(size, max(size) // 2)
+                plan = replace(self._plan(size, max(size) // 2), room=0)  # what it was made from does not hold
                 notes.append(f"memory ran out for the whole image; restored {plan}")
             tick = _tick(watch, count_rounds(self._engine.outline, plan))
             answer, halvings = self._engine.tiled(pad_to(image, size), plan, classify, tick)
@@ -175,12 +178,15 @@ class Workshop:
         return self._plan(self._padded(image), self._options.tile)
 
     def _plan(self, size: tuple[int, int], tile: int) -> Plan:
-        host = self._options.memory or int(SHARE * free_memory(torch.device("cpu")))
-        device = None
-        if self._engine.device.type == "cuda":
-            host = int(SHARE * free_memory(torch.device("cpu")))
-            device = self._options.memory or int(SHARE * free_memory(self._engine.device))
+        given = self._options.memory or _most(self._engine.device)
+        apart = self._engine.device.type == "cuda"  # then its memory is what people limit, not the machine's
+        host, device = (_most(torch.device("cpu")), given) if apart else (given, None)
         return make_plan(self._engine.outline, size, tile=tile, host=host, device=device, align=self._engine.align)
+
+
+def _most(device: torch.device) -> int:
+    """Bytes that are taken of a device without being asked."""
+    return int(SHARE * free_memory(device))
 
 
 def _is_finite(answer: Answer) -> bool:

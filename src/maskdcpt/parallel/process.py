@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,11 +9,12 @@ import cv2
 import torch
 
 from maskdcpt.allocator import keep_freed_memory
+from maskdcpt.devices import usable_processors
 
 
 def usual_workers() -> int:
     """How many processes are used where none are asked for: one for each processor that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_processors()
 
 
 def prepare_worker() -> None:

@@ -14,12 +14,12 @@ from maskdcpt.serving.body import Body, ClientGone
 from maskdcpt.serving.desk import Desk
 from maskdcpt.serving.frames import Message
 from maskdcpt.serving.limits import Limits
-from maskdcpt.serving.refusal import Refusal
+from maskdcpt.serving.refusal import CLIENT_GONE, Refusal
 from maskdcpt.serving.telemetry import MEDIA_TYPE, Telemetry
 from maskdcpt.serving.work import Depth, Format, Task
 
-CLIENT_GONE = 499
-"""Status in the metrics of requests whose client did not wait; nobody receives it."""
+RESTORE, CLASSIFY = "/v1/restore", "/v1/classify"
+"""The routes that work on images, whose answers are counted."""
 
 BODY: dict[str, Any] = {
     "requestBody": {
@@ -89,7 +89,7 @@ def make_router(desk: Desk, limits: Limits, telemetry: Telemetry) -> APIRouter:
     Args:
         desk: Where tasks are worked on.
         limits: Size and time of requests.
-        telemetry: What is counted and shown.
+        telemetry: What is shown of what was counted.
     """
     router = APIRouter()
 
@@ -147,23 +147,16 @@ def make_router(desk: Desk, limits: Limits, telemetry: Telemetry) -> APIRouter:
 
     async def handle(request: Request, task: Task) -> Message:
         body = Body(request, limits)
-        status: int = HTTPStatus.INTERNAL_SERVER_ERROR
         try:
             async with desk.place():
                 data = await body.read()
-                result = await body.while_connected(desk.run(task.message(data)))
-            status = HTTPStatus.OK
-            return result
+                return await body.while_connected(desk.run(task.message(data)))
         except Refusal as refusal:
-            status = refusal.status
             await body.discard()
             refusal.unread = not body.complete
             raise
         except ClientGone:
-            status = CLIENT_GONE
-            raise Refusal(HTTPStatus.BAD_REQUEST, "the client has gone") from None  # for which nobody waits
-        finally:
-            telemetry.requests.labels(request.url.path, int(status)).inc()
+            raise Refusal(CLIENT_GONE, "the client has gone") from None  # for which nobody waits
 
     image: dict[int | str, dict[str, Any]] = {
         200: {
@@ -172,14 +165,14 @@ def make_router(desk: Desk, limits: Limits, telemetry: Telemetry) -> APIRouter:
         }
     }
     router.add_api_route(
-        "/v1/restore",
+        RESTORE,
         restore,
         methods=["POST"],
         openapi_extra=BODY,
         response_class=Response,
         responses={**REFUSALS, **image},
     )
-    router.add_api_route("/v1/classify", classify, methods=["POST"], openapi_extra=BODY, responses=REFUSALS)
+    router.add_api_route(CLASSIFY, classify, methods=["POST"], openapi_extra=BODY, responses=REFUSALS)
     unwell = {503: {"model": Health, "description": "No worker is ready."}}
     router.add_api_route("/health", health, methods=["GET"], response_model=Health, responses=unwell)
     router.add_api_route(

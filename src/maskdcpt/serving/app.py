@@ -65,7 +65,7 @@ def make_app(desk: Desk, limits: Limits, telemetry: Telemetry, storage: Storage,
         enable_monitoring=False,
         show_error=False,
     )
-    return Guard(app, hosts, storage, limits)
+    return Guard(app, hosts, storage, limits, telemetry)
 
 
 def _refused(request: Request, refusal: Any) -> JSONResponse:

@@ -13,11 +13,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from maskdcpt.serving.api import CLASSIFY, RESTORE
 from maskdcpt.serving.body import Body, ClientGone
 from maskdcpt.serving.limits import Limits
-from maskdcpt.serving.refusal import Refusal
+from maskdcpt.serving.refusal import CLIENT_GONE, Refusal
 from maskdcpt.serving.storage import Storage
 from maskdcpt.serving.submissions import checked_submission, is_within
+from maskdcpt.serving.telemetry import Telemetry
 
 PAGE = "/app"
 """Where the page for people is."""
@@ -68,13 +70,17 @@ class Guard:
         hosts: Names and addresses under which clients may address the server; none for any.
         storage: The only folder out of which, and into which, the page moves files.
         limits: Size and time of what the page sends back.
+        telemetry: Counts the answers of the routes that work on images, whoever gives them.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str], storage: Storage, limits: Limits) -> None:
+    def __init__(
+        self, app: ASGIApp, hosts: Collection[str], storage: Storage, limits: Limits, telemetry: Telemetry
+    ) -> None:
         self._app = app
         self._hosts = {host.lower() for host in hosts}
         self._storage = storage
         self._limits = limits
+        self._telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request of ASGI."""
@@ -84,6 +90,7 @@ class Guard:
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._count(scope, int(message["status"]))
                 MutableHeaders(scope=message).update(SECURITY_HEADERS)
             await send(message)
 
@@ -101,7 +108,11 @@ class Guard:
             await answer(scope, receive, send_guarded)
             return
         except ClientGone:
-            return
+            self._count(scope, CLIENT_GONE)
+
+    def _count(self, scope: Scope, status: int) -> None:
+        if scope["path"] in (RESTORE, CLASSIFY):
+            self._telemetry.requests.labels(scope["path"], status).inc()
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
+CLIENT_GONE = 499
+"""Status in the metrics of requests whose client did not wait; nobody receives it."""
 HANG_UP = {"Connection": "close"}
 """Header of answers to requests that have not been read to their end, which may never come."""
 
@@ -17,7 +17,7 @@ class Refusal(Exception):  # noqa: N818  the server is well: it is an answer
         retry_after: In how many seconds trying again is worth while, where it is.
     """
 
-    def __init__(self, status: HTTPStatus, message: str, retry_after: int | None = None) -> None:
+    def __init__(self, status: int, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.message = message

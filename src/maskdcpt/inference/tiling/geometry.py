@@ -17,6 +17,11 @@ class Box(NamedTuple):
     bottom: int
     right: int
 
+    @property
+    def area(self) -> int:
+        """Its number of pixels."""
+        return (self.bottom - self.top) * (self.right - self.left)
+
     def at(self, stride: int) -> Box:
         """The same rectangle in positions of a feature map."""
         return Box(*(side // stride for side in self))
@@ -61,6 +66,30 @@ class Box(NamedTuple):
             for start, stop in ((self.top, self.bottom), (self.left, self.right))
         )
         return [Box(top, left, bottom, right) for top, bottom in rows for left, right in columns]
+
+
+class Tile(NamedTuple):
+    """A part of an image that is worked on by itself."""
+
+    own: Box
+    """The pixels that it answers for; those of all tiles together are the image."""
+    region: Box
+    """The same with a margin around it, which it sees."""
+
+    @property
+    def shape(self) -> tuple[int, int, Box]:
+        """Height and width of what it sees, and where its own pixels lie in that."""
+        return self.height, self.width, self.own.within(self.region)
+
+    @property
+    def height(self) -> int:
+        """Of what it sees, in pixels."""
+        return self.region.bottom - self.region.top
+
+    @property
+    def width(self) -> int:
+        """Of what it sees, in pixels."""
+        return self.region.right - self.region.left
 
 
 def divide(size: tuple[int, int], side: int, align: int) -> list[Box]:

@@ -61,7 +61,7 @@ class Descent:
         """Adds a tile.
 
         Args:
-            own: Its part of the feature map, without a margin.
+            own: Its part (1, C, h, w) of the feature map, without a margin.
             box: Where it lies.
             size: Height and width of the whole feature map.
         """
@@ -104,8 +104,10 @@ def new_canvas(like: Tensor, size: tuple[int, int]) -> Tensor:
     """An empty feature map of the whole image in the memory of the machine, channels-last.
 
     Args:
-        like: A part of it (N, C, h, w).
+        like: Parts of it (N, C, h, w).
         size: Its height and width.
+
+    Returns:
+        (1, C, H, W)
     """
-    shape = (*like.shape[:2], *size)
-    return torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
+    return torch.empty((1, like.shape[1], *size), dtype=like.dtype, memory_format=torch.channels_last)

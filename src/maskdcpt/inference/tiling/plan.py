@@ -19,6 +19,9 @@ LEAST_MEMORY = 48 * 2**20
 """Bytes for the work on a tile below which tiles would be mostly margin."""
 WIDEST_MARGIN = 64
 """Pixels around tiles that stand alone; networks reach further, but hardly with any weight."""
+CPU_ROOM = 256**2
+"""Pixels of tiles that a CPU works on at once at most: it wins by fewer and larger steps, and larger ones than these
+bring nothing."""
 FEATHER = 16
 """Pixels on each side of an edge over which tiles that stand alone are blended."""
 
@@ -48,13 +51,15 @@ class Plan:
     side: int = 0
     """Side of tiles in pixels; 0 where each part has its own."""
     values: int = 0
-    """Values of inputs that a part may have in a tile, where each has its own side."""
+    """Values of inputs that a part may have in the tiles that are worked on at once, where each has its own side."""
     margin: int = 0
     """Pixels around tiles, where they hold for the whole network."""
     below: int = 0
     """Stride from which on levels are computed part by part, when finer ones are fused."""
     feather: int = 0
     """Pixels on each side of an edge over which tiles are blended."""
+    room: int = 0
+    """Pixels that tiles of one shape may have together, margins included, to be worked on at once; 0 for one by one."""
 
     def __str__(self) -> str:
         tiles = f", tiles of {self.side} px" if self.side else ""
@@ -103,15 +108,16 @@ def make_plan(
         left = host - int(VALUE * pixels * (held + PIXEL))
         return min(TILE_MEMORY, left if device is None else on_device if left > 0 else 0)
 
+    room = CPU_ROOM if device is None else pixels
     memory = for_tiles(known.held(1))
     if told and memory >= LEAST_MEMORY:
-        return Plan(Manner.PARTS, side=_rounded(tile, align), values=_values(known, memory))
+        return Plan(Manner.PARTS, side=_rounded(tile, align), values=_values(known, memory), room=room)
     if known.sums:
-        return _fused(known, pixels, for_tiles, tile, align)
-    return _alone(known, for_tiles(0), tile, align)
+        return _fused(known, pixels, for_tiles, tile, align, room)
+    return _alone(known, for_tiles(0), tile, align, room)
 
 
-def _fused(known: Outline, pixels: int, for_tiles: Callable[[float], int], tile: int, align: int) -> Plan:
+def _fused(known: Outline, pixels: int, for_tiles: Callable[[float], int], tile: int, align: int, room: int) -> Plan:
     least = []
     for below in known.descents:
         held, working = known.held(below), VALUE * known.fused(below)
@@ -120,8 +126,10 @@ def _fused(known: Outline, pixels: int, for_tiles: Callable[[float], int], tile:
         needed = max(LEAST_MEMORY, int(working * (4 * margin) ** 2))
         memory = for_tiles(held)
         if memory >= needed:
-            side = tile or int((memory / working) ** 0.5) - 2 * margin
-            return Plan(Manner.FUSED, _rounded(side, align), _values(known, memory), margin, below)
+            fitting = int(memory / working)
+            side = tile or int(fitting**0.5) - 2 * margin
+            values, room = _values(known, memory), min(room, fitting)
+            return Plan(Manner.FUSED, _rounded(side, align), values, margin, below, room=room)
         least.append(VALUE * pixels * (held + PIXEL) + needed)
     raise UserError(
         f"not enough memory: an image of {pixels / 1e6:.1f} megapixels takes {min(least) / 2**20:.0f} MiB or more with "
@@ -129,12 +137,13 @@ def _fused(known: Outline, pixels: int, for_tiles: Callable[[float], int], tile:
     )
 
 
-def _alone(known: Outline, memory: int, tile: int, align: int) -> Plan:
+def _alone(known: Outline, memory: int, tile: int, align: int, room: int) -> Plan:
     reach = known.whole_reach or WIDEST_MARGIN
     margin = max(FEATHER, min(WIDEST_MARGIN, -(-reach // align) * align))
     margin = -(-margin // align) * align
-    side = tile or int((max(memory, LEAST_MEMORY) / VALUE / (known.fused() or UNKNOWN)) ** 0.5) - 2 * margin
-    return Plan(Manner.ALONE, _rounded(max(side, 4 * FEATHER), align), 0, margin, 0, FEATHER)
+    fitting = int(max(memory, LEAST_MEMORY) / VALUE / (known.fused() or UNKNOWN))
+    side = tile or int(fitting**0.5) - 2 * margin
+    return Plan(Manner.ALONE, _rounded(max(side, 4 * FEATHER), align), 0, margin, 0, FEATHER, min(room, fitting))
 
 
 def _values(known: Outline, memory: int) -> int:

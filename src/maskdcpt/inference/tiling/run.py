@@ -50,7 +50,7 @@ def run_tiled(
     """
     align = tile_unit(backbone, classifier)
     size = (x.shape[-2], x.shape[-1])
-    tiler = Tiler(size, align, place, plan.side, plan.values, tick)
+    tiler = Tiler(size, align, place, plan.side, plan.values, plan.room, tick)
     whole = CanvasView(tiler)
     evidence = None if classifier is None else _Evidence(backbone, classifier)
 
@@ -78,14 +78,14 @@ def run_alone(run: Callable[[Tensor], Tensor], x: Tensor, plan: Plan, align: int
     """Restores an image in tiles that know nothing of one another, as a network without views can.
 
     Args:
-        run: From a batch (1, 3, h, w) in the memory of the machine to the same, restored.
+        run: From a batch (N, 3, h, w) in the memory of the machine to the same, restored.
         x: As for ``run_tiled``.
         plan: As for ``run_tiled``, with tiles that stand alone.
         align: Multiple of pixels on which edges between tiles lie.
         tick: As for ``Tiler``.
     """
-    tiler = Tiler((x.shape[-2], x.shape[-1]), align, torch.device("cpu"), plan.side, 0, tick)
-    restored = tiler.sweep(lambda tile, _: run(tile), [x], plan.side, plan.margin, feather=plan.feather)
+    tiler = Tiler((x.shape[-2], x.shape[-1]), align, torch.device("cpu"), plan.side, 0, plan.room, tick)
+    restored = tiler.sweep(lambda tiles, _: run(tiles), [x], plan.side, plan.margin, feather=plan.feather)
     if restored is None:
         raise RuntimeError("the network has no result")
     return Outcome(restored, None, tiler.halvings)
@@ -129,7 +129,8 @@ class _Evidence:
         dense = sum(x.shape[1] * (x.shape[-2] / tiler.size[0]) ** 2 for x in canvases)
         margin = -(-self._classifier.reach // tiler.align) * tiler.align
         side = plan.side or max(tiler.align, int((plan.values / dense) ** 0.5) - 2 * margin)
-        tiler.sweep(lambda *inputs: self._add(list(inputs[:-1]), inputs[-1]), canvases, side, margin)
+        room = plan.values / dense
+        tiler.sweep(lambda *inputs: self._add(list(inputs[:-1]), inputs[-1]), canvases, side, margin, room=room)
 
     def logits(self, place: torch.device) -> Tensor:
         total, count = self._found.answer()
@@ -138,6 +139,6 @@ class _Evidence:
     def _add(self, features: list[Tensor], view: TileView) -> None:
         own = view.own(self._classifier.positions(features, view))
         self._found.add(
-            own.sum((2, 3), dtype=torch.promote_types(own.dtype, torch.float32)),
-            torch.tensor(own.shape[2] * own.shape[3]),
+            own.sum((0, 2, 3), dtype=torch.promote_types(own.dtype, torch.float32))[None],
+            torch.tensor(len(own) * own.shape[2] * own.shape[3]),
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from maskdcpt.inference.tiling.geometry import Box
+from maskdcpt.inference.tiling.geometry import Tile
 from maskdcpt.inference.tiling.ledger import Descent, Ledger, Sums, Unanswered
 from maskdcpt.masking import SHORTEST, Levels, View
 
@@ -32,31 +32,31 @@ class CanvasView(View):
 
 
 class TileView(View):
-    """The layers work on one tile with a margin; sums are over the whole image all the same.
+    """The layers work on tiles with their margins, as a batch; sums are over the whole image all the same.
 
     Args:
-        own: The pixels that this tile answers for. Those of all tiles together are the image.
-        region: The same with the margin.
+        tiles: Those of the batch, in order, of one image and one shape.
         size: Height and width of the image in pixels.
         ledger: What is known of the whole image.
         below: Stride from which on a U-Net's lower levels are computed for the whole image, and how they see it; None
-            if the tile computes them as well.
+            if the tiles compute them as well.
     """
 
     def __init__(
-        self, own: Box, region: Box, size: tuple[int, int], ledger: Ledger, below: tuple[int, View] | None = None
+        self, tiles: Sequence[Tile], size: tuple[int, int], ledger: Ledger, below: tuple[int, View] | None = None
     ) -> None:
-        self.region, self._own, self._whole, self._ledger, self._below = region, own, size, ledger, below
+        self.tiles, self._whole, self._ledger, self._below = tiles, size, ledger, below
+        self._height, _, self._inner = tiles[0].shape
         self._asked = 0
 
     def stride(self, x: Tensor) -> int:
-        """Pixels for a position of a feature map (N, C, h, w) of this tile: a power of 2."""
-        pixels = max(1, (self.region.bottom - self.region.top) // x.shape[-2])
+        """Pixels for a position of a feature map (N, C, h, w) of these tiles: a power of 2."""
+        pixels = max(1, self._height // x.shape[-2])
         return 1 << (pixels.bit_length() - 1)
 
     def own(self, x: Tensor) -> Tensor:
-        """A feature map (..., h, w) of this tile without its margin."""
-        return self._own.within(self.region).at(self.stride(x)).crop(x)
+        """Feature maps (..., h, w) of the tiles without their margins."""
+        return self._inner.at(self.stride(x)).crop(x)
 
     def size(self, x: Tensor) -> tuple[int, int]:
         """See the base class."""
@@ -66,22 +66,22 @@ class TileView(View):
     def mean(self, x: Tensor) -> Tensor:
         """See the base class."""
         height, width = self.size(x)
-        (total,) = self._sums(lambda: [self.own(x).sum((2, 3), keepdim=True, dtype=_accurate(x))])
-        return (total / (height * width)).to(x.device, x.dtype)
+        (total,) = self._sums(lambda: [self.own(x).sum((0, 2, 3), keepdim=True, dtype=_accurate(x))])
+        return self._for_all((total / (height * width)).to(x.device, x.dtype))
 
     def cosine(self, q: Tensor, k: Tensor) -> Tensor:
         """See the base class: products and squares are summed in one go, and lengths divided by at the end."""
         products, queries, keys = self._sums(lambda: _products(self.own(q), self.own(k)))
         lengths = [squares.clamp_min(SHORTEST**2).sqrt() for squares in (queries, keys)]
-        return (products / lengths[0][..., :, None] / lengths[1][..., None, :]).to(q.device, q.dtype)
+        return self._for_all((products / lengths[0][..., :, None] / lengths[1][..., None, :]).to(q.device, q.dtype))
 
     def spread(self, x: Tensor, over: Tensor) -> Tensor:
-        """See the base class: only the tile's part is computed."""
-        box = self.region.at(self.stride(over))
+        """See the base class: only what the tiles see is computed."""
+        boxes = [tile.region.at(self.stride(over)) for tile in self.tiles]
         height, width = self.size(over)
-        down = _interpolation(x.shape[-2], height, box.top, box.bottom).to(x)
-        across = _interpolation(x.shape[-1], width, box.left, box.right).to(x)
-        return down @ x @ across.mT
+        down = [_interpolation(x.shape[-2], height, box.top, box.bottom) for box in boxes]
+        across = [_interpolation(x.shape[-1], width, box.left, box.right) for box in boxes]
+        return torch.stack(down).to(x)[:, None] @ x @ torch.stack(across).to(x)[:, None].mT  # (N, 1, ., .) each
 
     def below(self, function: Callable[[list[Tensor], View], Levels], handed: list[Tensor]) -> Levels:
         """See the base class."""
@@ -93,14 +93,21 @@ class TileView(View):
 
         def contribute() -> None:
             question = self._ledger.question(lambda: Descent(function, view))
-            question.add(self.own(x).detach(), self._own.at(stride), self.size(x))
+            for tile, own in zip(self.tiles, self.own(x).detach(), strict=True):
+                question.add(own[None], tile.own.at(stride), self.size(x))
 
         levels = self._ask(contribute)
         return tuple([self.cut(canvas).to(x.device) for canvas in canvases] for canvases in levels)  # type: ignore[return-value]
 
     def cut(self, canvas: Tensor) -> Tensor:
-        """The tile's part, margin included, of a feature map of the whole image."""
-        return self.region.at(self._whole[0] // canvas.shape[-2]).crop(canvas)
+        """What the tiles see of a feature map (1, C, H, W) of the whole image, as a batch."""
+        stride = self._whole[0] // canvas.shape[-2]
+        seen = [tile.region.at(stride).crop(canvas) for tile in self.tiles]
+        return seen[0] if len(seen) == 1 else torch.cat(seen)
+
+    def _for_all(self, answer: Tensor) -> Tensor:
+        """An answer (1, ...), for each tile of the batch."""
+        return answer.expand(len(self.tiles), *answer.shape[1:])
 
     def _sums(self, partial: Callable[[], list[Tensor]]) -> list[Tensor]:
         return self._ask(lambda: self._ledger.question(Sums).add(*partial()))  # type: ignore[no-any-return]
@@ -119,10 +126,10 @@ def _accurate(x: Tensor) -> torch.dtype:
 
 
 def _products(q: Tensor, k: Tensor) -> list[Tensor]:
-    """Products of channels (N, heads, C, C), squares of queries and of keys (N, heads, C), summed over positions."""
+    """Products of channels (1, heads, C, C), squares of queries and of keys (1, heads, C), summed over positions."""
     q, k = (x.to(_accurate(x)).flatten(3) for x in (q, k))
     with torch.autocast(q.device.type, enabled=False):
-        return [q @ k.mT, q.square().sum(-1), k.square().sum(-1)]
+        return [each.sum(0, keepdim=True) for each in (q @ k.mT, q.square().sum(-1), k.square().sum(-1))]
 
 
 def _interpolation(inputs: int, outputs: int, start: int, stop: int) -> Tensor:
