@@ -84,11 +84,11 @@ def _step(
     minimised: Callable[..., Any],
     config: PretrainConfig | FinetuneConfig,
 ) -> int:
-    count, side = config.train.batch, config.data.crop
-    noise = torch.rand(2, count, 3, side, side, generator=torch.Generator().manual_seed(0))
-    classes = len(config.data.classes)
-    label = torch.zeros(count, classes) if config.data.labels == "multi" else torch.zeros(count, dtype=torch.int64)
-    batch = Batch(noise[0], noise[1], label, torch.arange(count))
+    # One image stands for all: each has as many visible patches.
+    side, classes = config.data.crop, len(config.data.classes)
+    noise = torch.rand(2, 1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    label = torch.zeros(1, classes) if config.data.labels == "multi" else torch.zeros(1, dtype=torch.int64)
+    batch = Batch(noise[0], noise[1], label, torch.zeros(1, dtype=torch.int64))
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        minimised(model, batch, 0, range(count))
-    return (1 + GRADIENT) * int(counter.get_total_flops())
+        minimised(model, batch, 0, range(1))
+    return (1 + GRADIENT) * config.train.batch * int(counter.get_total_flops())

@@ -21,7 +21,7 @@ from maskdcpt.study.recipe import StudyConfig
 from maskdcpt.study.rows import ENTERING, FINAL, StudyRow
 from maskdcpt.training import FinetuneConfig
 
-VERSION = 1
+VERSION = 2
 """Grows with every change that may change a number; what was measured before is measured anew then."""
 
 

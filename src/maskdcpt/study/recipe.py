@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import field
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from maskdcpt.config import configuration, flatten, from_dict, read_toml
@@ -41,7 +40,7 @@ class ArmConfig:
     share: float | None = None
     """Share of the budget that is spent on pre-training, 0 for none; without it that of the study."""
     budget: Literal["steps", "compute"] = "steps"
-    """What equals that of plain training: the steps in all, or the arithmetic in all, so that cheaper steps are more."""
+    """What equals that of plain training: steps in all, or arithmetic in all, so that cheaper steps are more."""
     against: str = SCRATCH
     """The arm that it is compared with."""
     families: tuple[str, ...] = ()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -17,9 +18,10 @@ from maskdcpt.files import atomic_file, read_json, write_bytes, write_json
 from maskdcpt.inference import RestoreOptions, Restorer
 from maskdcpt.parallel.process import one_thread
 from maskdcpt.progress import without_bars
+from maskdcpt.study.facts import RunFacts
 from maskdcpt.study.measure import Measuring, measure_network, probe_network, stages
 from maskdcpt.study.plan import RUN, Run
-from maskdcpt.study.rows import ENTERING, FINAL, INPUT, ROWS, write_study_rows
+from maskdcpt.study.rows import ENTERING, FINAL, INPUT, ROWS, StudyRow, write_study_rows
 from maskdcpt.training import finetune, pretrain, read_metrics
 from maskdcpt.training.finetune import finetuning
 
@@ -113,7 +115,8 @@ def _do(run: Run, measuring: Measuring) -> None:
 
 def _measure(run: Run, measuring: Measuring) -> None:
     options = RestoreOptions(precision="float32")
-    rows, probed = [], {}
+    rows: list[StudyRow] = []
+    probed: dict[str, float] = {}
     key = (run.family, run.arm, run.seed)
     trained = {ENTERING: run.pretraining_folder, FINAL: run.finetuning_folder}
     for stage in stages(run.pretraining is not None):
@@ -123,13 +126,21 @@ def _measure(run: Run, measuring: Measuring) -> None:
     if run.pretraining is None:
         untrained, _ = finetuning(run.finetuning, None)
         probed[ENTERING] = probe_network(measuring, untrained.backbone)
-    facts = {
-        "parameters": sum(parameter.numel() for parameter in restorer.backbone.parameters()),
-        "pretraining_seconds": 0.0 if run.pretraining is None else seconds_a_step(run.pretraining_folder),
-        "finetuning_seconds": seconds_a_step(run.finetuning_folder),
-        "probe": probed,
-    }
-    _write(run.folder, measuring, rows, facts)
+    facts = RunFacts(
+        *key,
+        begins_with=run.shares_with,
+        parameters=sum(parameter.numel() for parameter in restorer.backbone.parameters()),
+        pretraining_steps=run.steps.pretraining,
+        finetuning_steps=run.steps.finetuning,
+        pretraining_flops=run.cost.pretraining,
+        finetuning_flops=run.cost.finetuning,
+        plain_flops=run.cost.plain,
+        pretraining_seconds=0.0 if run.pretraining is None else seconds_a_step(run.pretraining_folder),
+        finetuning_seconds=seconds_a_step(run.finetuning_folder),
+        probe_entering=probed[ENTERING],
+        probe_final=probed[FINAL],
+    )
+    _write(run.folder, measuring, rows, {"run": asdict(facts)})
 
 
 def _measure_input(task: Task) -> None:
@@ -139,15 +150,15 @@ def _measure_input(task: Task) -> None:
         _write(folder, task.measuring, rows, {})
 
 
-def _write(folder: Path, measuring: Measuring, rows: list[Any], facts: dict[str, Any]) -> None:
+def _write(folder: Path, measuring: Measuring, rows: list[StudyRow], facts: dict[str, Any]) -> None:
     write_study_rows(folder / ROWS, rows)
     write_json(folder / MEASURED, {"identity": measuring.identity, **facts})
 
 
 def seconds_a_step(folder: Path) -> float:
-    """Median of the time of a step of a run, told by its log; what happens now and then, such as saving, is not in it."""
+    """Median time of a step of a run, by its log: what happens now and then, such as saving, is not in it."""
     rows = [{"step": 0, "seconds": 0.0}, *read_metrics(folder)]
-    return median(
-        (after["seconds"] - before["seconds"]) / (after["step"] - before["step"])
-        for before, after in zip(rows[:-1], rows[1:], strict=True)
-    )
+    times = [
+        (after["seconds"] - before["seconds"]) / (after["step"] - before["step"]) for before, after in pairwise(rows)
+    ]
+    return float(median(times))
