@@ -12,6 +12,7 @@ from maskdcpt.errors import UserError, nearest
 from maskdcpt.study.budget import Cost, Steps, count_cost, divide
 from maskdcpt.study.recipe import ArmConfig, StudyConfig, Table, merged
 from maskdcpt.training import FinetuneConfig, PretrainConfig
+from maskdcpt.training.run import NEUTRAL
 
 RUN = "run.toml"
 """File that says what a run does."""
@@ -154,7 +155,7 @@ def require_same(runs: Sequence[Run]) -> None:
         before, now = flatten(_settled(read_toml(path))), flatten(run.settings())
         for name in sorted(before.keys() | now.keys()):
             was, is_now = before.get(name, "not set"), now.get(name, "not set")
-            if was != is_now:
+            if was != is_now and name.partition(".")[2] not in NEUTRAL:
                 raise UserError(
                     f"{run.folder}: this run was begun with other settings: {name} was {was} and is now {is_now}; "
                     "change it back, give the arm another name, or use another --out"

@@ -63,6 +63,8 @@ def gather(folders: Sequence[Path]) -> StudyResults:
     study = parts[0].study
     for part, folder in zip(parts[1:], folders[1:], strict=True):
         study = _joined(study, part.study, folder)
+        if _cases(part) != _cases(parts[0]):
+            raise UserError(f"{folder}: was measured on other images than {folders[0]}")
     rows: dict[tuple[str, str, int], list[StudyRow]] = {}
     for part in parts:
         own: dict[tuple[str, str, int], list[StudyRow]] = {}
@@ -174,6 +176,10 @@ def _joined(study: StudyConfig, other: StudyConfig, folder: Path) -> StudyConfig
         families={**study.families, **other.families},
         seeds=tuple(sorted({*study.seeds, *other.seeds})),
     )
+
+
+def _cases(part: StudyResults) -> set[tuple[str, ...]]:
+    return {(row.test, *row.case) for row in part.rows if row.family == INPUT}
 
 
 def _run(point: CurvePoint) -> tuple[str, str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import traceback
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from maskdcpt.study.measure import Measuring, measure_network, probe_network, st
 from maskdcpt.study.plan import RUN, Run
 from maskdcpt.study.rows import ENTERING, FINAL, INPUT, ROWS, StudyRow, write_study_rows
 from maskdcpt.training import finetune, pretrain, read_metrics
+from maskdcpt.training.checkpoint import checkpoints
 from maskdcpt.training.finetune import finetuning
 
 MEASURED = "measured.json"
@@ -111,6 +113,9 @@ def _do(run: Run, measuring: Measuring) -> None:
         pretrain(run.pretraining, run.pretraining_folder)
     finetune(run.finetuning, run.finetuning_folder)
     _measure(run, measuring)
+    for folder in (run.pretraining_folder, run.finetuning_folder):
+        for old in checkpoints(folder)[:-1]:  # kept in case the last is damaged, and it was just read
+            shutil.rmtree(old)
 
 
 def _measure(run: Run, measuring: Measuring) -> None:
