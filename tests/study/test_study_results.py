@@ -16,7 +16,7 @@ from maskdcpt.errors import UserError
 from maskdcpt.images import write_image
 from maskdcpt.parallel import HERE
 from maskdcpt.recipes import presets
-from maskdcpt.study import plan_runs, read_study
+from maskdcpt.study import choose, plan_runs, read_study
 from maskdcpt.study.cases import cases, count_cases
 from maskdcpt.study.gains import Comparison, accepted_names, correlation, interval_over_runs
 from maskdcpt.study.recipe import TestConfig as StudyTest
@@ -164,10 +164,8 @@ def test_the_page_follows_from_its_files_to_the_byte(finished, tmp_path):
 def test_parts_of_a_study_make_the_whole_and_what_is_missing_is_told(finished, tmp_path, capsys):
     for seed in (0, 1):
         study = tiny()
-        runs = [
-            run for run in plan_runs(study, tmp_path / str(seed), None) if run.seed == seed and run.arm == "scratch"
-        ]
-        run_all(study, tmp_path / str(seed), HERE, runs)
+        runs = plan_runs(study, tmp_path / str(seed), None)
+        run_all(study, tmp_path / str(seed), HERE, choose(runs, arms=["scratch"], families=[], seeds=[seed]))
     whole = gather([finished])
     parts = gather([tmp_path / "0", tmp_path / "1"])
     assert parts.rows == [row for row in whole.rows if row.arm in ("input", "scratch")]

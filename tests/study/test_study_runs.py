@@ -101,9 +101,7 @@ def test_changed_settings_are_refused_and_new_arms_are_not(finished, tmp_path):
     out = tmp_path / "study"
     shutil.copytree(finished, out)
     changed = tiny(finetune={"train": {"lr": 2e-3}})
-    with pytest.raises(
-        UserError, match=r"small/scratch/0: .* finetune\.train\.lr was 0\.001 and is now 0\.002; change"
-    ):
+    with pytest.raises(UserError, match=r"scratch/0: .* finetune\.train\.lr was 0\.001 and is now 0\.002; change"):
         run_all(changed, out, HERE)
     run_all(tiny(finetune={"train": {"log_every": 2}}), out, HERE)
     more = tiny(arms=[*TINY["arms"], {"name": "short", "title": "", "share": 0.125, "seeds": [0]}])
@@ -172,7 +170,5 @@ def test_a_wrong_recipe_is_told_in_one_line():
         tiny(arms=[TINY["arms"][0], {"name": "method", "title": "", "against": "scrach"}])
     with pytest.raises(UserError, match=r"finetune: train\.steps follows from the study; leave it out"):
         tiny(finetune={"train": {"steps": 3}})
-    with pytest.raises(
-        UserError, match=r"arm method, small, pretrain: no setting is called 'mask\.rato'; did you mean"
-    ):
+    with pytest.raises(UserError, match=r"arm method, small, pretrain: no setting is called 'mask\.rato'"):
         plan_runs(tiny(pretrain={"mask": {"rato": 0.5}}), Path("out"), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -54,7 +55,7 @@ def count_cost(first: PretrainConfig | None, second: FinetuneConfig) -> Cost:
     Raises:
         UserError: If crop, patch and network do not fit together.
     """
-    plain = _step(*finetuning(replace(second, init=None), None), second)
+    plain = _plain(replace(second, init=None))
     if first is None:
         return Cost(0, plain, plain)
     model, minimised = pretraining(first)
@@ -77,6 +78,11 @@ def divide(steps: int, share: float, cost: Cost | None = None) -> Steps:
         return Steps(before, steps - before)
     budget = steps * cost.plain
     return Steps(round(share * budget / cost.pretraining), round((1 - share) * budget / cost.finetuning))
+
+
+@lru_cache  # most arms of a study have the same
+def _plain(config: FinetuneConfig) -> int:
+    return _step(*finetuning(config, None), config)
 
 
 def _step(

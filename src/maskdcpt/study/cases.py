@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
 
-from maskdcpt.data import CentralCrops, CleanImages, EmbeddedImages, FolderImages
+from maskdcpt.data import CachedImages, CentralCrops, CleanImages, EmbeddedImages, FolderImages
 from maskdcpt.degradations import CATALOGUE, Level, apply
 from maskdcpt.degradations.catalogue import from_dict as level_from_dict
 from maskdcpt.errors import UserError
@@ -69,6 +70,12 @@ class SomeImages:
         return images[place]
 
 
+@lru_cache(maxsize=8)
+def some_images(root: Path | None, folders: tuple[str, ...], most: int = 0) -> CleanImages:
+    """As ``SomeImages``, kept in memory for the next network, eight bits a value."""
+    return CachedImages(SomeImages(root, folders, most))
+
+
 def find_folder(root: Path | None, name: str) -> Path:
     """A folder of test images.
 
@@ -96,7 +103,7 @@ def cases(test: TestConfig, root: Path | None, types: Sequence[str]) -> Iterator
     if test.damage in ("pairs", "photos"):
         yield from _found(test, root)
         return
-    images = SomeImages(root, test.folders, test.images)
+    images = some_images(root, test.folders, test.images)
     cut = CentralCrops(images, test.crop)
     for number, name in enumerate(images.names):
         clean = cut[number]
@@ -113,7 +120,7 @@ def count_cases(test: TestConfig, root: Path | None, types: Sequence[str]) -> in
     """
     if test.damage in ("pairs", "photos"):
         return sum(1 for _ in _items(test, root))
-    return len(SomeImages(root, test.folders, test.images).names) * len(_levels(test, 0, types))
+    return len(some_images(root, test.folders, test.images).names) * len(_levels(test, 0, types))
 
 
 def images_identity(study: StudyConfig, root: Path | None) -> str:

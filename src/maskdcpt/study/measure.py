@@ -16,7 +16,7 @@ from maskdcpt.evaluation.probe import Probe, probe
 from maskdcpt.evaluation.probe_samples import ProbeProtocol
 from maskdcpt.inference import Restorer
 from maskdcpt.metrics.piqe import piqe
-from maskdcpt.study.cases import Case, SomeImages, cases, count_cases, images_identity
+from maskdcpt.study.cases import Case, cases, count_cases, images_identity, some_images
 from maskdcpt.study.recipe import StudyConfig
 from maskdcpt.study.rows import ENTERING, FINAL, StudyRow
 from maskdcpt.training import FinetuneConfig
@@ -97,7 +97,7 @@ def probe_network(measuring: Measuring, network: Backbone) -> float:
     """
     config = measuring.study.probe
     protocol = ProbeProtocol("study", measuring.types, config.samples, config.crop)
-    clean = SomeImages(measuring.root, config.folders)
+    clean = some_images(measuring.root, config.folders)
     _, (found,) = probe(protocol, {"network": network}, clean, kinds=("pooled",), device=torch.device("cpu"))
     return float(np.mean(found.scores[Probe("linear", "pooled")].accuracies))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,7 +63,10 @@ class Run:
     def settings(self) -> Table:
         """All that it does, as plain values."""
         first = {} if self.pretraining is None else {"pretrain": to_dict(self.pretraining)}
-        return {**first, "finetune": to_dict(self.finetuning), "cost": self.cost._asdict()}
+        second = to_dict(self.finetuning)
+        if self.pretraining is not None:  # the same wherever the study is
+            second["init"] = os.path.relpath(self.pretraining_folder, self.folder)
+        return {**first, "finetune": second, "cost": self.cost._asdict()}
 
 
 @dataclass(frozen=True)
