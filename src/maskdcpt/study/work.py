@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import tomli_w
+from tqdm import tqdm
 
 from maskdcpt.errors import Preempted, UserError
 from maskdcpt.files import atomic_file, read_json, write_bytes, write_json
@@ -57,6 +59,8 @@ class Task:
 
 def work(task: Task) -> list[Failure]:
     """Does a task in a process of its own, which ends if it is asked to."""
+    # Bars would make a lock for all processes, and one that is ended leaves its own behind.
+    tqdm.set_lock(threading.RLock())
     try:
         return work_here(task)
     except Preempted:
