@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from tqdm import tqdm
+
+_HIDDEN = ContextVar("hidden", default=False)
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Hides the bars of work in the block, of which somebody else tells the progress."""
+    token = _HIDDEN.set(True)
+    try:
+        yield
+    finally:
+        _HIDDEN.reset(token)
 
 
 def progress_bar(*, total: int, title: str, unit: str, done: int = 0, show: bool = True) -> tqdm[Any]:
@@ -27,5 +42,5 @@ def progress_bar(*, total: int, title: str, unit: str, done: int = 0, show: bool
         dynamic_ncols=interactive,
         mininterval=0.2 if interactive else 10,
         maxinterval=10,
-        disable=not show,
+        disable=not show or _HIDDEN.get(),
     )

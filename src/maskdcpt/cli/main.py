@@ -42,6 +42,7 @@ COMMANDS = {
     "fit-classifier": Command("maskdcpt.cli.fit_classifier", "teach weights that restore to name damage"),
     "evaluate": Command("maskdcpt.cli.evaluate", "measure weights under a fixed protocol"),
     "compare": Command("maskdcpt.cli.compare", "hold training runs against one another"),
+    "study": Command("maskdcpt.cli.study", "compare ways to train at equal cost, over networks and seeds"),
     "probe": Command("maskdcpt.cli.probe", "tell how well features of networks show the type of damage"),
     "restore": Command("maskdcpt.cli.restore", "restore an image or a folder of images"),
     "classify": Command("maskdcpt.cli.classify", "name what has damaged an image or a folder of images"),

@@ -8,7 +8,7 @@ from typing import Literal
 
 from maskdcpt.errors import UserError, nearest
 
-Kind = Literal["pretrain", "finetune", "classifier", "data"]
+Kind = Literal["pretrain", "finetune", "classifier", "data", "study"]
 
 
 def find_recipe(kind: Kind, name: str) -> Path:

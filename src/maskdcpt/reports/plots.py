@@ -78,6 +78,11 @@ def figure_style() -> Iterator[None]:
 
 def figure_picture(caption: str, figure: Figure) -> Picture:
     """Puts a figure on a page, as SVG."""
+    return Picture(caption, data_uri("image/svg+xml", figure_svg(figure)))
+
+
+def figure_svg(figure: Figure) -> bytes:
+    """The SVG file of a figure."""
     data = io.BytesIO()
     figure.savefig(data, format="svg", metadata={"Date": None})
-    return Picture(caption, data_uri("image/svg+xml", data.getvalue()))
+    return data.getvalue()

@@ -1,0 +1,85 @@
+"""What a run is as a whole, beside its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """One run."""
+
+    family: str
+    """Name of the network."""
+    arm: str
+    """Name of the way that it was trained in."""
+    seed: int
+    """Of the run."""
+    begins_with: str
+    """The arm whose pre-training it begins with, empty for its own or none."""
+    parameters: int
+    """Weights of the network."""
+    pretraining_steps: int
+    """Optimiser steps."""
+    finetuning_steps: int
+    """Optimiser steps."""
+    pretraining_flops: int
+    """Arithmetic of a step, counted."""
+    finetuning_flops: int
+    """Arithmetic of a step, counted."""
+    plain_flops: int
+    """Arithmetic of a step of plain training, counted."""
+    pretraining_seconds: float
+    """Of a step, measured."""
+    finetuning_seconds: float
+    """Of a step, measured."""
+    probe_entering: float
+    """Share of images whose damage logistic regression names rightly from features, on entering fine-tuning."""
+    probe_final: float
+    """The same after it."""
+
+    @property
+    def run(self) -> tuple[str, str, int]:
+        """Network, arm and seed."""
+        return self.family, self.arm, self.seed
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in all."""
+        return self.pretraining_steps + self.finetuning_steps
+
+    @property
+    def flops(self) -> int:
+        """Arithmetic in all."""
+        return self.flops_at(self.steps)
+
+    @property
+    def seconds(self) -> float:
+        """Time of all steps."""
+        return self.seconds_at(self.steps)
+
+    def flops_at(self, step: int) -> int:
+        """Arithmetic of so many steps."""
+        first = min(step, self.pretraining_steps)
+        return first * self.pretraining_flops + (step - first) * self.finetuning_flops
+
+    def seconds_at(self, step: int) -> float:
+        """Time of so many steps."""
+        first = min(step, self.pretraining_steps)
+        return first * self.pretraining_seconds + (step - first) * self.finetuning_seconds
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Mean PSNR on the embedded test images at a step of fine-tuning."""
+
+    family: str
+    """Name of the network."""
+    arm: str
+    """Name of the way that it was trained in."""
+    seed: int
+    """Of the run."""
+    step: int
+    """Steps of both parts so far."""
+    psnr: float
+    """In dB."""

@@ -1,0 +1,187 @@
+"""How much better arms are than those they are compared with, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from maskdcpt.degradations import CATALOGUE
+from maskdcpt.evaluation.bootstrap import estimate, resampled_means
+from maskdcpt.study.results import StudyResults
+from maskdcpt.study.rows import FINAL, StudyRow
+
+LEVEL = 0.95
+"""Of intervals: how often such an interval holds what is true, if differences are normally distributed."""
+
+Key = tuple[str, str, int]
+Scores = dict[str, dict[tuple[str, str], float]]
+"""Group to image and level to what was measured."""
+
+
+class Interval(NamedTuple):
+    """A mean with its interval."""
+
+    mean: float
+    """The mean."""
+    low: float | None
+    """Where the interval begins; None where it cannot be told."""
+    high: float | None
+    """Where it ends."""
+    size: int
+    """Of how many runs, or images."""
+
+    @property
+    def sign(self) -> int:
+        """1 if all of it is above zero, -1 if all is below, 0 if neither can be told."""
+        if self.low is None or self.high is None:
+            return 0
+        return (self.low > 0) - (self.high < 0)
+
+
+def interval_over_runs(strata: Sequence[Sequence[float]]) -> Interval:
+    """The mean of strata, which count alike, with a t-interval.
+
+    Args:
+        strata: For each network the values of its seeds. What scatters is taken to scatter alike in all networks; the
+            networks themselves are given, not drawn.
+    """
+    means = [fmean(values) for values in strata]
+    count = sum(map(len, strata))
+    freedom = count - len(strata)
+    if freedom < 1:
+        return Interval(fmean(means), None, None, count)
+    squares = sum((value - mean) ** 2 for values, mean in zip(strata, means, strict=True) for value in values)
+    error = math.sqrt(squares / freedom * sum(1 / len(values) for values in strata)) / len(strata)
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
+    return Interval(fmean(means), fmean(means) - reach, fmean(means) + reach, count)
+
+
+class Comparison:
+    """The rows of a study, ready to be compared.
+
+    Args:
+        results: The study.
+    """
+
+    def __init__(self, results: StudyResults) -> None:
+        self.results = results
+        self.study = results.study
+        self._rows: dict[tuple[Key, str, str], list[StudyRow]] = {}
+        for row in results.rows:
+            self._rows.setdefault((row.run, row.stage, row.test), []).append(row)
+
+    def families(self, arm: str) -> list[str]:
+        """Networks of which an arm has runs that are done."""
+        return [name for name in self.study.families if self.seeds(name, arm)]
+
+    def seeds(self, family: str, arm: str) -> list[int]:
+        """Seeds of the runs of an arm that are done."""
+        return [facts.seed for facts in self.results.runs if (facts.family, facts.arm) == (family, arm)]
+
+    def mean(self, run: Key, test: str, metric: str, stage: str = FINAL) -> float | None:
+        """Mean over the groups of a test of the means over their images; None where nothing was measured."""
+        scores = self._scores(run, test, metric, stage)
+        return fmean(fmean(group.values()) for group in scores.values()) if scores else None
+
+    def arm_mean(self, family: str, arm: str, test: str, metric: str) -> float | None:
+        """Mean of the seeds of an arm."""
+        values = [self.mean((family, arm, seed), test, metric) for seed in self.seeds(family, arm)]
+        known = [value for value in values if value is not None]
+        return fmean(known) if known else None
+
+    def gains(self, family: str, arm: str, test: str, metric: str, group: str | None = None) -> list[float]:
+        """For each seed that both have, how much higher an arm is than that which it is compared with.
+
+        Args:
+            family: The network.
+            arm: The arm.
+            test: The test.
+            metric: ``psnr``, ``ssim`` or ``piqe``.
+            group: A single group of the test; None for the mean of all.
+        """
+        return [
+            fmean(fmean(values.values()) for name, values in scores.items() if group in (None, name))
+            for scores in self._differences(family, arm, test, metric)
+        ]
+
+    def over_runs(
+        self, families: Iterable[str], arm: str, test: str, metric: str, group: str | None = None
+    ) -> Interval | None:
+        """The gain of an arm with its interval over seeds; None where there is nothing to compare."""
+        strata = [gains for name in families if (gains := self.gains(name, arm, test, metric, group))]
+        return interval_over_runs(strata) if strata else None
+
+    def over_images(self, families: Iterable[str], arm: str, test: str, metric: str) -> Interval | None:
+        """The same gain of these very networks, with its interval over images that are drawn again and again."""
+        scores = [each for name in families for each in self._differences(name, arm, test, metric)]
+        if not scores:
+            return None
+        means, resampled, counts = [], [], []
+        for group in scores[0]:
+            images: dict[str, list[float]] = {}
+            for each in scores:
+                for (image, _), value in each[group].items():
+                    images.setdefault(image, []).append(value)
+            values = np.array([[fmean(found)] for found in images.values()])
+            means.append(float(values.mean()))
+            resampled.append(resampled_means(values, list(images))[:, 0])
+            counts.append(len(images))
+        found = estimate(fmean(means), np.mean(resampled, axis=0), sum(counts), min(counts))
+        return Interval(found.mean, found.low, found.high, found.images)
+
+    def accuracy(self, run: Key, stage: str) -> float | None:
+        """Share of the images of tests of trained types whose damage a classifier names rightly; None without one."""
+        tests = [test.name for test in self.study.tests if test.damage == "trained"]
+        rows = [row for test in tests for row in self._rows.get((run, stage, test), []) if row.named]
+        return fmean(row.named in accepted_names(row.group) for row in rows) if rows else None
+
+    def cases(self, test: str) -> set[tuple[str, str, str]]:
+        """Group, image and level of all that was measured of a test."""
+        return {row.case for row in self.results.rows if row.test == test}
+
+    def groups(self, test: str) -> list[str]:
+        """The groups of a test, in the order in which they were measured."""
+        return list(dict.fromkeys(row.group for row in self.results.rows if row.test == test))
+
+    def _scores(self, run: Key, test: str, metric: str, stage: str = FINAL) -> Scores:
+        scores: Scores = {}
+        for row in self._rows.get((run, stage, test), []):
+            value = getattr(row, metric)
+            if value is not None:
+                scores.setdefault(row.group, {})[row.image, row.level] = value
+        return scores
+
+    def _differences(self, family: str, arm: str, test: str, metric: str) -> list[Scores]:
+        against = self.study.arm(arm).against
+        if against == arm:
+            return []
+        both = [seed for seed in self.seeds(family, arm) if seed in self.seeds(family, against)]
+        found = []
+        for seed in both:
+            mine, other = (self._scores((family, name, seed), test, metric) for name in (arm, against))
+            if mine:
+                found.append(
+                    {
+                        group: {case: value - other[group][case] for case, value in values.items()}
+                        for group, values in mine.items()
+                    }
+                )
+        return found
+
+
+def accepted_names(group: str) -> set[str]:
+    """The names of a type of damage: its own and, of a kind of level, that of the type that it belongs to."""
+    return {group, *(entry.name for entry in CATALOGUE if any(kind.type_name == group for kind in entry.kinds))}
+
+
+def correlation(points: Sequence[tuple[float, float]]) -> float | None:
+    """Pearson's coefficient; None of fewer than three points, or where one coordinate never changes."""
+    x, y = (np.array(values) for values in zip(*points, strict=True)) if len(points) > 2 else ((), ())
+    if len(points) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    return float(np.corrcoef(x, y)[0, 1])

@@ -1,0 +1,230 @@
+"""What a study compares, as a recipe: networks, ways to train them, seeds, and what they are measured on."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import field
+from typing import Any, Literal, TypeAlias
+
+from maskdcpt.config import configuration, flatten, from_dict, read_toml
+from maskdcpt.degradations import CATALOGUE
+from maskdcpt.degradations.catalogue import from_dict as level_from_dict
+from maskdcpt.errors import UserError, naming, nearest, require
+from maskdcpt.metrics.fidelity import WINDOW
+from maskdcpt.recipes import find_recipe
+
+Table: TypeAlias = dict[str, Any]
+"""Settings as a recipe of training has them, nested."""
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+"""Names become folders."""
+
+SCRATCH = "scratch"
+"""The arm that others are compared with unless they say otherwise."""
+
+OURS = ("backbone", "init", "train.steps", "train.seed", "data.folder")
+"""Settings of training that follow from the study."""
+
+
+@configuration
+class ArmConfig:
+    """One way to train."""
+
+    name: str
+    """Unique; its folder."""
+    title: str
+    """What it is, one line."""
+    share: float | None = None
+    """Share of the budget that is spent on pre-training, 0 for none; without it that of the study."""
+    budget: Literal["steps", "compute"] = "steps"
+    """What equals that of plain training: steps in all, or arithmetic in all, so that cheaper steps are more."""
+    against: str = SCRATCH
+    """The arm that it is compared with."""
+    families: tuple[str, ...] = ()
+    """Networks that it is tried with; empty for all."""
+    seeds: tuple[int, ...] = ()
+    """Seeds that it is tried with; empty for all."""
+    pretrain: Table = field(default_factory=dict)
+    """Settings of pre-training that differ from those of the study."""
+    finetune: Table = field(default_factory=dict)
+    """Settings of fine-tuning that differ from those of the study."""
+
+    def __post_init__(self) -> None:
+        _require_name("arms", self.name)
+        if self.share is not None:
+            require(f"arms, {self.name}: share", self.share, 0, 1, below=True)
+        if self.share == 0 and self.pretrain:
+            raise UserError(f"arms, {self.name}: it has settings of pre-training, and its share is 0")
+
+
+@configuration
+class TestConfig:
+    """Images that all networks are measured on when they are trained."""
+
+    __test__ = False  # for pytest, which takes it for tests
+
+    name: str
+    """Unique."""
+    title: str
+    """What it is, a few words."""
+    damage: Literal["trained", "levels", "untrained", "pairs", "photos"]
+    """What is done to clean images: each trained type at one of its levels, which takes turns from image to image; the
+    ``levels`` of the test; each type that shares no kind with a trained one, at its middle level. Or what they are:
+    pairs of damaged and clean images, or photos without a clean original, which PIQE judges."""
+    folders: tuple[str, ...] = ()
+    """Folders of images below the one that ``--tests`` names; empty for the embedded test images."""
+    levels: tuple[Table, ...] = ()
+    """Of ``levels``: each with its type and parameters."""
+    images: int = 0
+    """Images of each folder, the first ones in order; 0 for all."""
+    crop: int = 128
+    """Side of the middle part that is measured, in pixels."""
+    entering: bool = False
+    """Whether networks are measured on entering fine-tuning as well."""
+
+    def __post_init__(self) -> None:
+        _require_name("tests", self.name)
+        where = f"tests, {self.name}"
+        require(f"{where}: images", self.images, 0, math.inf)
+        require(f"{where}: crop", self.crop, max(WINDOW, 16), math.inf)
+        if (self.damage == "levels") != bool(self.levels):
+            raise UserError(f"{where}: 'levels' goes with damage = \"levels\" and with no other")
+        if self.damage in ("pairs", "photos") and not self.folders:
+            raise UserError(f"{where}: {self.damage} are in folders, and none is named")
+        with naming(where):
+            for level in self.levels:
+                level_from_dict(level)
+
+
+@configuration
+class ProbeConfig:
+    """How well the type of damage can be told from features by logistic regression on their means and deviations."""
+
+    folders: tuple[str, ...] = ()
+    """As for tests."""
+    samples: int = 60
+    """Clean images, each damaged once in every trained way; a third of them is asked about."""
+    crop: int = 64
+    """Side of the middle part of each, in pixels."""
+
+
+@configuration
+class StudyConfig:
+    """A comparison of ways to train the same networks, for the same seeds, at the same cost."""
+
+    title: str
+    """What it asks, one line."""
+    steps: int
+    """Optimiser steps of every run in all, or what its arithmetic is counted in."""
+    share: float = 0.25
+    """Share of the budget that arms spend on pre-training unless they say otherwise."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Each gives initial weights, samples, damage and masks, the same for all arms."""
+    families: dict[str, Table]
+    """Name of a network to its ``backbone`` settings."""
+    pretrain: Table = field(default_factory=dict)
+    """Settings of pre-training, as in its recipes."""
+    finetune: Table = field(default_factory=dict)
+    """Settings of fine-tuning, as in its recipes."""
+    arms: tuple[ArmConfig, ...]
+    """What is compared."""
+    tests: tuple[TestConfig, ...]
+    """What all networks are measured on."""
+    probe: ProbeConfig = ProbeConfig()
+    """What features are asked."""
+
+    def __post_init__(self) -> None:
+        require("steps", self.steps, 2, math.inf)
+        require("share", self.share, 0, 1, below=True)
+        if not self.seeds or not self.families or not self.arms or not self.tests:
+            raise UserError("a study needs one seed, one network in families, one arm and one test or more")
+        _require_unique("seeds", self.seeds)
+        _require_unique("arms", self.arm_names)
+        _require_unique("tests", [test.name for test in self.tests])
+        for name in self.families:
+            _require_name("families", name)
+        for arm in self.arms:
+            _require_known(f"arms, {arm.name}: against", [arm.against], self.arm_names)
+            _require_known(f"arms, {arm.name}: families", arm.families, self.families)
+            if strange := set(arm.seeds) - set(self.seeds):
+                raise UserError(f"arms, {arm.name}: seed {min(strange)} is none of the study's")
+            for place, table in (("pretrain", arm.pretrain), ("finetune", arm.finetune)):
+                _require_free(f"arms, {arm.name}: {place}", table)
+        _require_free("pretrain", self.pretrain)
+        _require_free("finetune", self.finetune)
+
+    @property
+    def arm_names(self) -> tuple[str, ...]:
+        """Names of the arms, in order."""
+        return tuple(arm.name for arm in self.arms)
+
+    def arm(self, name: str) -> ArmConfig:
+        """The arm of a name."""
+        return next(arm for arm in self.arms if arm.name == name)
+
+    def share_of(self, arm: ArmConfig) -> float:
+        """Share of the budget that an arm spends on pre-training."""
+        return self.share if arm.share is None else arm.share
+
+    def grid(self) -> list[tuple[str, str, int]]:
+        """Network, arm and seed of every run, seed by seed, so that what is there at any time can be compared."""
+        return [
+            (family, arm.name, seed)
+            for seed in self.seeds
+            for family in self.families
+            for arm in self.arms
+            if (not arm.families or family in arm.families) and (not arm.seeds or seed in arm.seeds)
+        ]
+
+
+def read_study(name: str) -> StudyConfig:
+    """Reads a recipe: the name of a preset, or the path of a TOML file.
+
+    Raises:
+        UserError: If there is none, or it is wrong.
+    """
+    path = find_recipe("study", name)
+    return from_dict(StudyConfig, read_toml(path), where=str(path))
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
+    """A table with what another says in its place; tables within are joined alike."""
+    result = dict(base)
+    for name, value in over.items():
+        below = result.get(name)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        result[name] = merged(below, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+def untrained_types(types: Iterable[str]) -> list[str]:
+    """The types of the catalogue that have no kind of damage in common with those named."""
+    trained = {kind for name in types for kind in CATALOGUE[name].kinds}
+    return [entry.name for entry in CATALOGUE if not trained & set(entry.kinds)]
+
+
+def _require_name(where: str, name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise UserError(f"{where}: {name!r}: a name consists of small letters, digits and '-'")
+
+
+def _require_unique(where: str, names: Iterable[str | int]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise UserError(f"{where}: {name!r} is there twice")
+
+
+def _require_known(where: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise UserError(f"{where}: there is no {name!r}{nearest(name, known)}")
+
+
+def _require_free(where: str, table: Mapping[str, Any]) -> None:
+    for name in flatten(table):
+        for ours in OURS:
+            if name == ours or name.startswith(f"{ours}."):
+                raise UserError(f"{where}: {ours} follows from the study; leave it out")

@@ -1,0 +1,198 @@
+"""The results of a study, gathered from its folders, as a few small files that all else follows from."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any, NamedTuple, TypeVar
+
+from maskdcpt.config import from_dict, read_toml, to_dict, to_toml
+from maskdcpt.errors import UserError
+from maskdcpt.files import atomic_file, read_json, write_bytes, write_csv, write_json
+from maskdcpt.study.facts import CurvePoint, RunFacts
+from maskdcpt.study.plan import FINETUNE
+from maskdcpt.study.recipe import StudyConfig
+from maskdcpt.study.rows import INPUT, ROWS, StudyRow, read_study_rows, write_study_rows
+from maskdcpt.study.run import STUDY
+from maskdcpt.study.work import MEASURED
+from maskdcpt.training.run import ENVIRONMENT, IMAGES
+from maskdcpt.training.validation import RESTORED, read_validation
+
+RUNS = "runs.csv"
+CURVES = "curves.csv"
+ABOUT = "about.json"
+
+Record = TypeVar("Record", RunFacts, CurvePoint)
+
+
+class StudyResults(NamedTuple):
+    """All that a study has come to."""
+
+    study: StudyConfig
+    """What it compares."""
+    rows: list[StudyRow]
+    """What was measured; the damaged images first."""
+    runs: list[RunFacts]
+    """The runs that are done, in the order of the recipe."""
+    curves: list[CurvePoint]
+    """How they learned."""
+    about: dict[str, Any]
+    """What they were made with."""
+
+    @property
+    def missing(self) -> list[tuple[str, str, int]]:
+        """Network, arm and seed of the runs of the recipe that are not done."""
+        done = {facts.run for facts in self.runs}
+        return [run for run in self.study.grid() if run not in done]
+
+
+def gather(folders: Sequence[Path]) -> StudyResults:
+    """Reads folders of studies, and of results that were written before.
+
+    Several are parts of one study: their recipes may differ in arms, networks and seeds alone.
+
+    Raises:
+        UserError: If a folder is neither, or they do not belong together.
+    """
+    parts = [_read(folder) for folder in folders]
+    study = parts[0].study
+    for part, folder in zip(parts[1:], folders[1:], strict=True):
+        study = _joined(study, part.study, folder)
+        if _cases(part) != _cases(parts[0]):
+            raise UserError(f"{folder}: was measured on other images than {folders[0]}")
+    rows: dict[tuple[str, str, int], list[StudyRow]] = {}
+    for part in parts:
+        own: dict[tuple[str, str, int], list[StudyRow]] = {}
+        for row in part.rows:
+            own.setdefault(row.run, []).append(row)
+        rows = {**own, **rows}  # of what is there twice the first counts
+    runs = {facts.run: facts for part in reversed(parts) for facts in part.runs}
+    points = {(*_run(point), point.step): point for part in reversed(parts) for point in part.curves}
+    order = [run for run in study.grid() if run in runs]
+    places = {run: place for place, run in enumerate(order)}
+    return StudyResults(
+        study,
+        [row for run in [(INPUT, INPUT, 0), *order] for row in rows.get(run, [])],
+        [runs[run] for run in order],
+        sorted(
+            (point for point in points.values() if _run(point) in places),
+            key=lambda point: (places[_run(point)], point.step),
+        ),
+        parts[0].about,
+    )
+
+
+def write_results(results: StudyResults, out: Path) -> None:
+    """Writes the files of results into a folder, made where missing; the same results give the same bytes.
+
+    Raises:
+        OSError: If one cannot be written.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    write_study_rows(out / ROWS, results.rows)
+    write_csv(out / RUNS, RunFacts, results.runs)
+    write_csv(out / CURVES, CurvePoint, results.curves)
+    write_json(out / ABOUT, results.about)
+    with atomic_file(out / STUDY) as temporary:
+        write_bytes(temporary, to_toml(results.study).encode())
+
+
+def _read(folder: Path) -> StudyResults:
+    if not (folder / STUDY).is_file():
+        raise UserError(f"{folder}: no folder of a study or of its results; maskdcpt study makes one")
+    study = from_dict(StudyConfig, read_toml(folder / STUDY), where=str(folder / STUDY))
+    return _read_written(folder, study) if (folder / RUNS).is_file() else _read_study(folder, study)
+
+
+def _read_written(folder: Path, study: StudyConfig) -> StudyResults:
+    return StudyResults(
+        study,
+        read_study_rows(folder / ROWS),
+        _read_csv(folder / RUNS, RunFacts),
+        _read_csv(folder / CURVES, CurvePoint),
+        read_json(folder / ABOUT),
+    )
+
+
+def _read_study(folder: Path, study: StudyConfig) -> StudyResults:
+    if not (folder / INPUT / MEASURED).is_file():
+        raise UserError(f"{folder}: nothing is measured yet; the command that runs the study goes on with it")
+    identity = read_json(folder / INPUT / MEASURED)["identity"]
+    rows = read_study_rows(folder / INPUT / ROWS)
+    runs: list[RunFacts] = []
+    curves: list[CurvePoint] = []
+    about: dict[str, Any] = {}
+    for family, arm, seed in study.grid():
+        place = folder / family / arm / str(seed)
+        measured = read_json(place / MEASURED) if (place / MEASURED).is_file() else {}
+        if measured.get("identity") != identity:  # not done yet, or not measured anew since the tests have changed
+            continue
+        runs.append(from_dict(RunFacts, measured["run"], where=str(place / MEASURED)))
+        rows += read_study_rows(place / ROWS)
+        curves += _curve(place / FINETUNE, runs[-1])
+        about = about or _about(place / FINETUNE)
+    return StudyResults(study, rows, runs, curves, about)
+
+
+def _about(run: Path) -> dict[str, Any]:
+    made = read_json(run / ENVIRONMENT)
+    images = (run / IMAGES).read_bytes()
+    return {
+        **{name: made[name] for name in ("maskdcpt", "python", "packages", "threads", "cuda")},
+        "training_images": len(images.splitlines()),
+        "training_images_sha256": hashlib.sha256(images).hexdigest(),
+    }
+
+
+def _curve(run: Path, facts: RunFacts) -> list[CurvePoint]:
+    return [
+        CurvePoint(
+            *facts.run,
+            facts.pretraining_steps + step,
+            round(fmean(row.psnr for row in rows if row.arm == RESTORED), 4),
+        )
+        for step, rows in sorted(read_validation(run).items())
+    ]
+
+
+def _joined(study: StudyConfig, other: StudyConfig, folder: Path) -> StudyConfig:
+    def rest(each: StudyConfig) -> dict[str, Any]:
+        return to_dict(replace(each, arms=study.arms, seeds=study.seeds, families=study.families))
+
+    arms = {arm.name: arm for arm in (*other.arms, *study.arms)}
+    families = {**other.families, **study.families}
+    same = all(arms[arm.name] == arm for arm in other.arms)
+    if rest(study) != rest(other) or not same or any(families[name] != other.families[name] for name in other.families):
+        raise UserError(f"{folder}: its recipe differs from the first in more than which arms, networks and seeds")
+    names = dict.fromkeys((*study.arm_names, *other.arm_names))
+    return replace(
+        study,
+        arms=tuple(arms[name] for name in names),
+        families={**study.families, **other.families},
+        seeds=tuple(sorted({*study.seeds, *other.seeds})),
+    )
+
+
+def _cases(part: StudyResults) -> set[tuple[str, ...]]:
+    return {(row.test, *row.case) for row in part.rows if row.family == INPUT}
+
+
+def _run(point: CurvePoint) -> tuple[str, str, int]:
+    return point.family, point.arm, point.seed
+
+
+def _read_csv(path: Path, kind: type[Record]) -> list[Record]:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file of results")
+    with path.open(encoding="utf-8", newline="") as file:
+        return [from_dict(kind, _values(kind, row), where=str(path)) for row in csv.DictReader(file)]
+
+
+def _values(kind: type[Record], row: dict[str, str]) -> dict[str, Any]:
+    texts = {item.name for item in fields(kind) if item.type == "str"}
+    return {name: value if name in texts else json.loads(value) for name, value in row.items()}

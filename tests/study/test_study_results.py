@@ -1,0 +1,199 @@
+"""What is made of the rows of a study: gains, intervals, files and the page."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+import tomli_w
+from scipy import stats
+from tiny_study import TINY, run_all, tiny
+
+from maskdcpt.cli.main import main
+from maskdcpt.data.procedural import procedural_image
+from maskdcpt.degradations import CATALOGUE
+from maskdcpt.errors import UserError
+from maskdcpt.images import write_image
+from maskdcpt.parallel import HERE
+from maskdcpt.recipes import presets
+from maskdcpt.study import choose, plan_runs, read_study
+from maskdcpt.study.cases import cases, count_cases
+from maskdcpt.study.gains import Comparison, accepted_names, correlation, interval_over_runs
+from maskdcpt.study.recipe import TestConfig as StudyTest
+from maskdcpt.study.recipe import untrained_types
+from maskdcpt.study.results import gather
+from maskdcpt.study.rows import FINAL, StudyRow, read_study_rows, write_study_rows
+
+TYPES = ("gaussian_noise", "haze")
+
+
+def test_the_interval_of_one_network_is_that_of_students_t():
+    values = [0.3, 0.1, 0.25, 0.2]
+    found = interval_over_runs([values])
+    want = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((want.low, want.high))
+    assert found.mean == pytest.approx(np.mean(values))
+    assert found.sign == 1
+
+
+def test_the_interval_of_several_networks_holds_their_mean_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    truth = (0.5, -0.1)
+    held = 0
+    for _ in range(2000):
+        found = interval_over_runs([list(rng.normal(mean, 0.2, 3)) for mean in truth])
+        held += found.low <= np.mean(truth) <= found.high
+    assert held / 2000 == pytest.approx(0.95, abs=0.015)
+
+
+def test_one_run_a_network_has_no_interval():
+    assert interval_over_runs([[1.0], [2.0]])[:3] == (1.5, None, None)
+    assert interval_over_runs([[1.0], [2.0]]).sign == 0
+
+
+def known(gains):
+    """A comparison in which the arm is better by what is given for each seed, on images that differ much."""
+    study = tiny(seeds=list(range(len(gains))))
+    rows = []
+    for seed, gain in enumerate(gains):
+        for arm, better in (("scratch", 0.0), ("method", gain)):
+            for group, easy in (("haze", 30.0), ("gaussian_noise", 10.0)):
+                for image in range(6):
+                    psnr = easy + 5 * image + better * (1 if group == "haze" else 3)
+                    row = StudyRow("small", arm, seed, FINAL, "seen", group, f"{image}", "", "haze", psnr, 0.5, None)
+                    rows.append(row)
+    return study, rows
+
+
+def comparison_of(finished, study, rows):
+    facts = gather([finished]).runs[0]
+    runs = [dataclasses.replace(facts, arm=arm, seed=seed) for arm in ("scratch", "method") for seed in study.seeds]
+    return Comparison(gather([finished])._replace(study=study, rows=rows, runs=runs))
+
+
+def test_gains_are_paired_and_groups_count_alike(finished):
+    comparison = comparison_of(finished, *known([0.1, 0.2, 0.3]))
+    assert comparison.gains("small", "method", "seen", "psnr") == pytest.approx([0.2, 0.4, 0.6])
+    assert comparison.gains("small", "method", "seen", "psnr", "haze") == pytest.approx([0.1, 0.2, 0.3])
+    assert comparison.gains("small", "scratch", "seen", "psnr") == [], "it is compared with nothing"
+    over_runs = comparison.over_runs(["small"], "method", "seen", "psnr")
+    assert over_runs.mean == pytest.approx(0.4)
+    assert over_runs.low < 0.2, "three seeds tell little"
+    over_images = comparison.over_images(["small"], "method", "seen", "psnr")
+    assert (over_images.low, over_images.high) == pytest.approx((0.4, 0.4)), "all images gain alike"
+    assert comparison.accuracy(("small", "method", 0), FINAL) == 0.5
+
+
+def test_a_kind_of_level_may_be_named_by_its_type():
+    assert accepted_names("gaussian_noise") == {"gaussian_noise", "noise"}
+    assert accepted_names("haze") == {"haze"}
+
+
+def test_correlation_needs_something_to_correlate():
+    assert correlation([(0, 0), (1, 1), (2, 2)]) == pytest.approx(1)
+    assert correlation([(0, 0), (1, 1)]) is None
+    assert correlation([(0, 0), (0, 1), (0, 2)]) is None
+
+
+def test_rows_come_back_as_they_were(tmp_path):
+    rows = [
+        StudyRow("a", "b", 0, FINAL, "t", "g", "i", "l", "", 20.5, 0.5, None),
+        StudyRow("a", "b", 1, FINAL, "t", "g", "i", "l", "haze", None, None, 30.25),
+    ]
+    write_study_rows(tmp_path / "rows.parquet", rows)
+    assert read_study_rows(tmp_path / "rows.parquet") == rows
+    many = [dataclasses.replace(rows[0], image=str(place % 100), psnr=place / 7) for place in range(20_000)]
+    write_study_rows(tmp_path / "many.parquet", many)
+    assert (tmp_path / "many.parquet").stat().st_size < 6 * len(many)
+
+
+def test_levels_of_training_take_turns_and_are_always_the_same():
+    test = StudyTest(name="seen", title="", damage="trained", images=4, crop=24)
+    found = list(cases(test, None, TYPES))
+    assert [case.group for case in found] == [*TYPES] * 4
+    levels = [str(level) for level in CATALOGUE["gaussian_noise"].levels]
+    assert [case.level for case in found if case.group == "gaussian_noise"] == levels[:4]
+    assert all(a.degraded.equal(b.degraded) for a, b in zip(found, cases(test, None, TYPES), strict=True))
+    assert found[0].clean.shape == (3, 24, 24)
+
+
+def test_untrained_types_have_nothing_in_common_with_trained_ones():
+    names = untrained_types(["gaussian_noise", "motion_blur", "haze", "rain_streak", "low_light"])
+    assert len(names) == 14
+    assert not {"noise", "motion_blur", "haze", "rain_streak", "low_light"} & set(names)
+
+
+def test_pairs_and_photos_are_taken_as_they_are(tmp_path):
+    for place in ("pairs/rain/lq", "pairs/rain/gt", "photos"):
+        (tmp_path / place).mkdir(parents=True)
+        write_image(procedural_image(len(place), (40, 40)), tmp_path / place / "a.png")
+    pairs = StudyTest(name="pairs", title="", damage="pairs", folders=("pairs/rain",), crop=32)
+    photos = StudyTest(name="photos", title="", damage="photos", folders=("photos",), crop=32)
+    (pair,), (photo,) = (list(cases(test, tmp_path, TYPES)) for test in (pairs, photos))
+    assert (pair.group, pair.image, pair.clean.shape) == ("rain", "rain/a", (3, 32, 32))
+    assert (photo.group, photo.clean) == ("photos", None)
+    with pytest.raises(UserError, match="--tests DIR is needed"):
+        count_cases(photos, None, TYPES)
+    with pytest.raises(UserError, match="no such folder of test images"):
+        count_cases(dataclasses.replace(photos, folders=("foto",)), tmp_path, TYPES)
+    write_image(procedural_image(0, (20, 20)), tmp_path / "pairs" / "rain" / "lq" / "a.png")
+    with pytest.raises(UserError, match="cannot be measured"):
+        count_cases(pairs, tmp_path, TYPES)
+
+
+def test_the_page_follows_from_its_files_to_the_byte(finished, tmp_path):
+    for start, place in ((finished, "first"), (tmp_path / "first" / "results", "second")):
+        with pytest.raises(SystemExit) as end:
+            main(["study", "report", str(start), "--out", str(tmp_path / place / "results")])
+        assert end.value.code == 0
+    files = {path.relative_to(tmp_path / "first") for path in (tmp_path / "first").rglob("*") if path.is_file()}
+    assert len(files) == 6 + 2 + 1 + 1
+    for name in files:
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
+    page = (tmp_path / "first" / "results.md").read_text()
+    assert "Complete: all 7 runs" in page
+    assert "begins with the pre-training of method" in page
+    assert "seeds 0 only" in page
+    targets = {target for target in re.findall(r"\]\(([^)]+)\)", page) if target.startswith("results/")}
+    assert len(targets) >= 7
+    assert all((tmp_path / "first" / target).exists() for target in targets)
+    comparison = Comparison(gather([finished]))
+    assert f"{comparison.arm_mean('small', 'method', 'seen', 'psnr'):.2f}/" in page
+
+
+def test_parts_of_a_study_make_the_whole_and_what_is_missing_is_told(finished, tmp_path, capsys):
+    for seed in (0, 1):
+        study = tiny()
+        runs = plan_runs(study, tmp_path / str(seed), None)
+        run_all(study, tmp_path / str(seed), HERE, choose(runs, arms=["scratch"], families=[], seeds=[seed]))
+    whole = gather([finished])
+    parts = gather([tmp_path / "0", tmp_path / "1"])
+    assert parts.rows == [row for row in whole.rows if row.arm in ("input", "scratch")]
+    with pytest.raises(SystemExit):
+        main(["study", "report", str(tmp_path / "1"), "--out", str(tmp_path / "results")])
+    page = (tmp_path / "results.md").read_text()
+    assert "**Not complete: 6 of 7 runs are missing:** small/scratch/0" in page
+    other = tmp_path / "0" / "study.toml"
+    other.write_text(tomli_w.dumps({**TINY, "steps": 9}))
+    with pytest.raises(UserError, match="its recipe differs from the first in more than"):
+        gather([tmp_path / "1", tmp_path / "0"])
+
+
+def test_no_results_are_told():
+    from pathlib import Path
+
+    with pytest.raises(UserError, match="no folder of a study"):
+        gather([Path("nowhere")])
+
+
+@pytest.mark.parametrize("name", presets("study"))
+def test_recipes_of_the_package_can_be_planned(name, tmp_path):
+    study = read_study(name)
+    runs = plan_runs(dataclasses.replace(study, seeds=study.seeds[:1]), tmp_path, None)
+    assert all(run.steps.finetuning for run in runs)
+    if name == "5d":
+        wanted = {"scratch", "reconstruction", "classification", "unmasked", "dcpt", "maskdcpt"}
+        choices = {"tokens", "visible", "all-features", "multi-label", "ratio-75"}
+        assert wanted | choices <= {run.arm for run in runs}
+        assert {run.family for run in runs} == {"nafnet", "restormer"}
+        assert len(study.seeds) >= 3

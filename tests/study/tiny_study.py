@@ -1,0 +1,56 @@
+"""A study that takes seconds."""
+
+from maskdcpt.config import from_dict
+from maskdcpt.study import Measuring, StudyConfig, plan_runs, run_study
+from maskdcpt.study.recipe import merged
+
+TRAINING = {
+    "data": {"types": ["gaussian_noise", "haze"], "crop": 32, "workers": 0},
+    "train": {"batch": 2, "log_every": 1, "checkpoint_every": 2, "device": "cpu", "lr": 1e-3},
+}
+TINY = {
+    "title": "A study for tests",
+    "steps": 8,
+    "share": 0.25,
+    "seeds": [0, 1],
+    "families": {
+        "small": {"name": "nafnet", "width": 4, "encoder_blocks": [1], "middle_blocks": 1, "decoder_blocks": [1]}
+    },
+    "pretrain": {**TRAINING, "classifier": {"blocks": 1, "expansion": 1.0}},
+    "finetune": {**TRAINING, "validation": {"images": 1, "crop": 24}},
+    "arms": [
+        {"name": "scratch", "title": "no pre-training", "share": 0.0},
+        {"name": "method", "title": "the method"},
+        {"name": "naming", "title": "with naming", "finetune": {"loss": {"naming": 0.5}}, "against": "method"},
+        {
+            "name": "several",
+            "title": "each type a question",
+            "pretrain": {"data": {"labels": "multi"}},
+            "finetune": {"data": {"labels": "multi"}},
+            "seeds": [0],
+        },
+    ],
+    "tests": [
+        {"name": "seen", "title": "seen", "damage": "trained", "images": 6, "crop": 24, "entering": True},
+        {
+            "name": "strong",
+            "title": "strong noise",
+            "damage": "levels",
+            "levels": [{"type": "gaussian_noise", "sigma": 75.0}],
+            "images": 2,
+            "crop": 24,
+        },
+    ],
+    "probe": {"samples": 6, "crop": 16},
+}
+
+
+def tiny(**changes):
+    return from_dict(StudyConfig, merged(TINY, changes), where="test")
+
+
+def run_all(study, out, pool, runs=None):
+    runs = plan_runs(study, out, None) if runs is None else runs
+    lines = []
+    outcome = run_study(study, runs, Measuring.of(study, None, runs[0].finetuning), out, pool, lines.append)
+    return outcome, lines
