@@ -154,6 +154,21 @@ def test_psnr_loss_ends_at_a_perfect_match():
     assert images.grad.abs().max() == 0
 
 
+@pytest.mark.parametrize("floor", [1e-6, 1e-3])
+def test_an_image_pulls_hardest_where_its_error_is_at_the_floor(floor):
+    target = torch.full((1, 3, 8, 8), 0.5, dtype=torch.float64)
+
+    def pull(rmse):
+        image = (target + rmse).requires_grad_()
+        psnr_loss(image, target, floor).backward()
+        return image.grad.norm().item()
+
+    at_floor = pull(floor**0.5)
+    assert at_floor == pytest.approx(10 / np.log(10) / (3 * 64 * floor) ** 0.5)
+    for factor in (0.1, 0.5, 2, 10):
+        assert pull(factor * floor**0.5) == pytest.approx(at_floor * 2 * factor / (1 + factor**2))
+
+
 def test_focal_loss_fades_for_the_sure_and_has_finite_gradients():
     logits = torch.tensor([[100.0, 0.0], [0.0, 100.0]], requires_grad=True)
     labels = torch.tensor([0, 0])

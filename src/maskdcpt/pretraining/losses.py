@@ -11,7 +11,7 @@ from torch import Tensor
 from maskdcpt.errors import UserError
 
 PSNR_FLOOR = 1e-6
-"""Mean squared error that ``psnr_loss`` adds, which limits it to 60 dB and its gradient at a perfect match to zero."""
+"""Mean squared error that ``psnr_loss`` adds unless told otherwise, which limits it to 60 dB."""
 
 
 def focal_loss(logits: Tensor, labels: Tensor, gamma: float = 2.0, class_weights: Tensor | None = None) -> Tensor:
@@ -90,15 +90,18 @@ def pixel_l1(images: Tensor, targets: Tensor, visible: Tensor | None, over: Pixe
     return (errors.sum((1, 2, 3)) / counts).mean()
 
 
-def psnr_loss(images: Tensor, targets: Tensor) -> Tensor:
+def psnr_loss(images: Tensor, targets: Tensor, floor: float = PSNR_FLOOR) -> Tensor:
     """The negative PSNR in dB, averaged over the batch: ``10 log10(mean squared error)`` of each image.
 
     NAFNet's own training loss (Chen et al., ECCV 2022). The mean absolute error weighs every grey level of error the
-    same, so that images with little damage hardly count; here a tenth more error costs the same on every image.
+    same, so that images with little damage hardly count; here a tenth more error costs the same on every image, down to
+    a floor. Its gradient grows as the error's root shrinks, so that among images without damage, or with hardly any,
+    those with much of it no longer count; a floor near the error that is usual keeps the balance.
 
     Args:
         images: (N, C, H, W) with values around [0, 1], not clamped.
         targets: The same shape, in [0, 1].
+        floor: Mean squared error that is added; it keeps the gradient at a perfect match zero.
     """
     squared = (images - targets).square().mean((1, 2, 3))
-    return 10 * (squared + PSNR_FLOOR).log10().mean()
+    return 10 * (squared + floor).log10().mean()

@@ -10,6 +10,7 @@ from maskdcpt.config import configuration
 from maskdcpt.data import DataConfig
 from maskdcpt.errors import UserError, require
 from maskdcpt.pretraining import METHODS, ClassifierConfig, LossConfig, MethodName, ReconstructionConfig
+from maskdcpt.pretraining.losses import PSNR_FLOOR
 from maskdcpt.training.validation import ValidationConfig
 
 
@@ -35,11 +36,15 @@ class RestorationLossConfig:
 
     name: Literal["l1", "psnr"] = "l1"
     """Mean absolute error, as in the paper, or negative PSNR, as NAFNet was first trained."""
+    floor: float = PSNR_FLOOR
+    """Mean squared error that is added before the PSNR is taken, so that images with less error than that count less.
+    Where some images have hardly any damage, 1e-3 (30 dB) keeps them from outweighing all others."""
     naming: float = 0.0
     """Weight with which naming the damage shapes the network too, which the paper does not do; at 0 the classifier
     reads along and changes nothing."""
 
     def __post_init__(self) -> None:
+        require("loss.floor", self.floor, 1e-12, 1)
         require("loss.naming", self.naming, 0, 1e30)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,12 +17,9 @@ from maskdcpt.errors import UserError
 from maskdcpt.pretraining import RestorationModel, classification_terms, load_model, psnr_loss
 from maskdcpt.seeds import derive_seed
 from maskdcpt.training.checkpoint import newest_checkpoint
-from maskdcpt.training.config import FinetuneConfig
+from maskdcpt.training.config import FinetuneConfig, RestorationLossConfig
 from maskdcpt.training.start import train
 from maskdcpt.training.trainer import Losses, Minimised
-
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": F.l1_loss, "psnr": psnr_loss}
-"""Restored and clean images to what is minimised, by ``RestorationLossConfig.name``."""
 
 
 def finetune(config: FinetuneConfig, folder: Path) -> Path:
@@ -59,7 +57,7 @@ def finetuning(config: FinetuneConfig, start: Path | str | None) -> tuple[Restor
         UserError: If the weights cannot be read, or their classifier knows other classes.
     """
     model = _build(config, start)
-    restoration = LOSSES[config.loss.name]
+    restoration = restoration_loss(config.loss)
 
     def minimised(model: nn.Module, images: Batch, step: int, places: range) -> Losses:
         outputs = model(images.degraded)
@@ -73,6 +71,11 @@ def finetuning(config: FinetuneConfig, start: Path | str | None) -> tuple[Restor
         return Losses(total, terms, outputs, None)
 
     return model, minimised
+
+
+def restoration_loss(config: RestorationLossConfig) -> Callable[[Tensor, Tensor], Tensor]:
+    """Restored and clean images to what is minimised."""
+    return F.l1_loss if config.name == "l1" else partial(psnr_loss, floor=config.floor)
 
 
 def _build(config: FinetuneConfig, start: Path | str | None) -> RestorationModel:
