@@ -193,7 +193,7 @@ def test_recipes_of_the_package_can_be_planned(name, tmp_path):
     assert all(run.steps.finetuning for run in runs)
     if name == "5d":
         wanted = {"scratch", "reconstruction", "classification", "unmasked", "dcpt", "maskdcpt"}
-        choices = {"tokens", "visible", "all-features", "multi-label", "ratio-75"}
+        choices = {"tokens", "visible", "all-features", "multi-label", "ratio-75-compute"}
         assert wanted | choices <= {run.arm for run in runs}
         assert {run.family for run in runs} == {"nafnet", "restormer"}
         assert len(study.seeds) >= 3
