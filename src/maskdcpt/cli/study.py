@@ -13,6 +13,7 @@ from maskdcpt.cli.arguments import parse
 from maskdcpt.cli.columns import aligned
 from maskdcpt.errors import UserError
 from maskdcpt.parallel import Processes, usual_workers
+from maskdcpt.progress import say_above_bar
 from maskdcpt.recipes import presets
 from maskdcpt.study import (
     Measuring,
@@ -22,7 +23,6 @@ from maskdcpt.study import (
     plan_runs,
     read_study,
     run_study,
-    say_above_bar,
     steps_done,
     steps_wanted,
 )
