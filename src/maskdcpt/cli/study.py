@@ -84,7 +84,7 @@ def run(argv: list[str]) -> int:
     if options.dry_run:
         return 0
     # Other processes may take a while to start: what is missing is told before.
-    measuring = Measuring.of(study, options.tests, runs[0].finetuning)
+    measuring = Measuring.of(study, options.tests)
     outcome = run_study(study, runs, measuring, out, Processes(options.workers, say_above_bar), say_above_bar)
     print(f"runs: {outcome.done} of {len(runs)} done, {len(outcome.failures)} failed")
     for failure in outcome.failures:
