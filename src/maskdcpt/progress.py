@@ -23,6 +23,11 @@ def without_bars() -> Iterator[None]:
         _HIDDEN.reset(token)
 
 
+def say_above_bar(line: str) -> None:
+    """Writes a line to standard error without breaking a progress bar."""
+    tqdm.write(line, file=sys.stderr)
+
+
 def progress_bar(*, total: int, title: str, unit: str, done: int = 0, show: bool = True) -> tqdm[Any]:
     """Makes a bar on standard error; in a file or a pipe it reports every ten seconds instead of redrawing itself.
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from maskdcpt.study.cases import cases, count_cases
 from maskdcpt.study.gains import Comparison, accepted_names, correlation, interval_over_runs
 from maskdcpt.study.recipe import TestConfig as StudyTest
 from maskdcpt.study.recipe import untrained_types
-from maskdcpt.study.results import gather
+from maskdcpt.study.results import gather, write_results
 from maskdcpt.study.rows import FINAL, StudyRow, read_study_rows, write_study_rows
 
 TYPES = ("gaussian_noise", "haze")
@@ -82,6 +83,27 @@ def test_gains_are_paired_and_groups_count_alike(finished):
     over_images = comparison.over_images(["small"], "method", "seen", "psnr")
     assert (over_images.low, over_images.high) == pytest.approx((0.4, 0.4)), "all images gain alike"
     assert comparison.accuracy(("small", "method", 0), FINAL) == 0.5
+
+
+def test_networks_count_alike_over_images_however_many_seeds_they_have(finished):
+    study, rows = known([0.1, 0.3])
+    other = [
+        dataclasses.replace(row, family="other", psnr=row.psnr * (1.5 if row.arm == "method" else 1)) for row in rows
+    ]
+    study = dataclasses.replace(study, families={**study.families, "other": study.families["small"]})
+    rows += [row for row in other if row.seed == 0]
+    comparison = comparison_of(finished, study, rows)
+    more = [dataclasses.replace(facts, family="other") for facts in comparison.results.runs if facts.seed == 0]
+    comparison = Comparison(comparison.results._replace(runs=[*comparison.results.runs, *more]))
+    both = ["small", "other"]
+    means = [fmean(comparison.gains(name, "method", "seen", "psnr")) for name in both]
+    assert means[1] > 10 * means[0]
+    over_runs, over_images = (
+        get(both, "method", "seen", "psnr") for get in (comparison.over_runs, comparison.over_images)
+    )
+    assert over_runs.mean == pytest.approx(fmean(means))
+    assert over_images.mean == pytest.approx(fmean(means))
+    assert over_images.low < over_images.mean < over_images.high
 
 
 def test_a_kind_of_level_may_be_named_by_its_type():
@@ -177,6 +199,19 @@ def test_parts_of_a_study_make_the_whole_and_what_is_missing_is_told(finished, t
     other.write_text(tomli_w.dumps({**TINY, "steps": 9}))
     with pytest.raises(UserError, match="its recipe differs from the first in more than"):
         gather([tmp_path / "1", tmp_path / "0"])
+
+
+def test_a_damaged_table_of_results_is_told(finished, tmp_path):
+    write_results(gather([finished]), tmp_path)
+    table = tmp_path / "runs.csv"
+    whole = table.read_text()
+    for text in (
+        whole[: len(whole) // 2].rsplit(",", 3)[0] + "\n",
+        whole.replace("small,scratch,0", "small,scratch,x"),
+    ):
+        table.write_text(text)
+        with pytest.raises(UserError, match=r"runs\.csv: not a table of results"):
+            gather([tmp_path])
 
 
 def test_no_results_are_told():

@@ -18,7 +18,7 @@ from maskdcpt.data import training_batches, training_data
 from maskdcpt.errors import UserError
 from maskdcpt.parallel import HERE
 from maskdcpt.seeds import derive_seed
-from maskdcpt.study import choose, plan_runs, steps_done, steps_wanted
+from maskdcpt.study import Measuring, choose, plan_runs, steps_done, steps_wanted
 from maskdcpt.study.budget import Cost, Steps, count_cost, divide
 from maskdcpt.study.results import gather
 from maskdcpt.training import read_metrics
@@ -165,10 +165,25 @@ def test_a_killed_study_goes_on_to_the_same_results_and_is_alone_in_its_folder(f
     assert gather([out]).rows == want
 
 
+def test_an_arm_that_trains_on_other_types_is_measured_like_all(tmp_path):
+    other = {"name": "noise", "title": "", "share": 0.0, "finetune": {"data": {"types": ["gaussian_noise"]}}}
+    study = tiny(arms=[other, TINY["arms"][0]])
+    assert next(run.finetuning.data.types for run in plan_runs(study, tmp_path, None)) == ("gaussian_noise",)
+    assert Measuring.of(study, None).types == ("gaussian_noise", "haze")
+
+
 def test_a_wrong_recipe_is_told_in_one_line():
     with pytest.raises(UserError, match="test: arms, method: against: there is no 'scrach'; did you mean 'scratch'"):
         tiny(arms=[TINY["arms"][0], {"name": "method", "title": "", "against": "scrach"}])
     with pytest.raises(UserError, match=r"finetune: train\.steps follows from the study; leave it out"):
         tiny(finetune={"train": {"steps": 3}})
+    with pytest.raises(UserError, match="arms, scratch: it has settings of pre-training, and its share is 0"):
+        tiny(arms=[{**TINY["arms"][0], "pretrain": {"mask": {"ratio": 0.5}}}])
+    with pytest.raises(UserError, match="'input' is what the damaged images are called"):
+        tiny(families={"input": TINY["families"]["small"]})
+    with pytest.raises(UserError, match=r"probe: samples is 2; it lies in \[6"):
+        tiny(probe={"samples": 2})
+    with pytest.raises(UserError, match=r"probe: samples is 600, and its folders hold \d+ images"):
+        Measuring.of(tiny(probe={"samples": 600}), None)
     with pytest.raises(UserError, match=r"arm method, small, pretrain: no setting is called 'mask\.rato'"):
         plan_runs(tiny(pretrain={"mask": {"rato": 0.5}}), Path("out"), None)

@@ -52,5 +52,5 @@ def tiny(**changes):
 def run_all(study, out, pool, runs=None):
     runs = plan_runs(study, out, None) if runs is None else runs
     lines = []
-    outcome = run_study(study, runs, Measuring.of(study, None, runs[0].finetuning), out, pool, lines.append)
+    outcome = run_study(study, runs, Measuring.of(study, None), out, pool, lines.append)
     return outcome, lines

@@ -2,17 +2,22 @@
 
 import dataclasses
 import json
+import shutil
+import signal
+from pathlib import Path
 
 import pytest
 import torch
 
 from maskdcpt.data import DataConfig
-from maskdcpt.errors import UserError
+from maskdcpt.errors import Preempted, UserError
 from maskdcpt.files import file_sha256
 from maskdcpt.inference import Restorer
-from maskdcpt.pretraining import load_model
+from maskdcpt.pretraining import load_model, save_model
 from maskdcpt.training import ClassifierFitConfig, FitConfig, finetune, fit_classifier
-from maskdcpt.training import classifier as fitting
+from maskdcpt.training import shown as showing
+from maskdcpt.training.checkpoint import checkpoints
+from maskdcpt.training.learner import Learner
 
 TYPES = ("gaussian_noise", "low_light", "haze")
 
@@ -39,33 +44,92 @@ def test_it_names_damage_and_leaves_the_network_as_it_was(config, tmp_path):
     assert file_sha256(weights / "classifier.safetensors") == before
 
 
-def test_an_interrupted_run_goes_on_to_the_same_weights(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(fitting, "PART", 40)
-    whole = fit_classifier(config, tmp_path / "whole")
-    shown = []
+def stop_at_batch(monkeypatch, number, shown):
+    """Asks this process to stop while a batch is made, and notes those that were."""
+    batches = showing.training_batches
 
-    class StoppedError(Exception):
-        pass
-
-    batches = fitting.training_batches
-
-    def interrupted(*args, **kwargs):
-        for number, batch in enumerate(batches(*args, **kwargs)):
-            if number == 25:
-                raise StoppedError
+    def stopping(*args, **kwargs):
+        for place, batch in enumerate(batches(*args, **kwargs)):
+            if place == number:
+                signal.raise_signal(signal.SIGTERM)
             shown.append(batch)
             yield batch
 
-    monkeypatch.setattr(fitting, "training_batches", interrupted)
-    with pytest.raises(StoppedError):
-        fit_classifier(config, tmp_path / "resumed")
-    parts = sorted(path.name for path in (tmp_path / "resumed" / "statistics").iterdir())
-    assert parts == ["00000000.safetensors", "00000040.safetensors"]
-    shown.clear()
-    resumed = fit_classifier(config, tmp_path / "resumed")
-    assert len(shown) == 20
+    monkeypatch.setattr(showing, "training_batches", stopping)
+
+
+def require_same(whole, resumed):
     for name in ("model.safetensors", "classifier.safetensors"):
         assert file_sha256(whole / name) == file_sha256(resumed / name)
+    assert (whole / "../../accuracy.json").read_bytes() == (resumed / "../../accuracy.json").read_bytes()
+
+
+def test_a_run_that_is_asked_to_stop_while_it_shows_images_goes_on_to_the_same_weights(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(showing, "PART", 40)
+    whole, folder, shown = fit_classifier(config, tmp_path / "whole"), tmp_path / "resumed", []
+    stop_at_batch(monkeypatch, 25, shown)
+    with pytest.raises(Preempted, match="asked to stop; what is done is kept"):
+        fit_classifier(config, folder)
+    parts = sorted(path.name for path in (folder / "statistics").iterdir())
+    assert parts == ["00000000.safetensors", "00000040.safetensors"]
+    shown.clear()
+    require_same(whole, fit_classifier(config, folder))
+    assert len(shown) == 20
+
+
+def test_a_run_that_is_asked_to_stop_while_it_learns_goes_on_to_the_same_weights(config, tmp_path, monkeypatch):
+    whole, folder = fit_classifier(config, tmp_path / "whole"), tmp_path / "resumed"
+    learn = Learner.learn
+
+    def stopping(learner, shown):
+        for epoch in learn(learner, shown):
+            if epoch == 13:
+                signal.raise_signal(signal.SIGTERM)
+            yield epoch
+
+    monkeypatch.setattr(Learner, "learn", stopping)
+    with pytest.raises(Preempted):
+        fit_classifier(config, folder)
+    assert [path.name for path in checkpoints(folder)] == ["step-00000010", "step-00000013"]
+    assert not (folder / "accuracy.json").exists()
+    epochs = []
+    monkeypatch.setattr(Learner, "learn", lambda *words: (epochs.append(each) or each for each in learn(*words)))
+    require_same(whole, fit_classifier(config, folder))
+    assert epochs == list(range(14, 31))
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:100], lambda data: data[:-1] + bytes([data[-1] ^ 1])])
+def test_a_damaged_part_is_told_and_shown_again(config, tmp_path, monkeypatch, capsys, damage):
+    monkeypatch.setattr(showing, "PART", 40)
+    whole, folder, shown = fit_classifier(config, tmp_path / "whole"), tmp_path / "resumed", []
+    shutil.copytree(tmp_path / "whole", folder)
+    shutil.rmtree(folder / "checkpoints")
+    part = folder / "statistics" / "00000040.safetensors"
+    part.write_bytes(damage(part.read_bytes()))
+    stop_at_batch(monkeypatch, None, shown)
+    require_same(whole, fit_classifier(config, folder))
+    assert len(shown) == 10
+    assert f"{part}: is damaged; its images are shown again" in capsys.readouterr().err
+
+
+def test_parts_of_other_weights_are_refused(config, finetuning, tmp_path):
+    folder = tmp_path / "named"
+    fit_classifier(config, folder)
+    shutil.rmtree(folder / "checkpoints")
+    more = dataclasses.replace(finetuning, train=dataclasses.replace(finetuning.train, steps=2, seed=1))
+    shutil.rmtree(config.init)
+    finetune(more, Path(config.init))
+    with pytest.raises(UserError, match="was read from other weights than --init now names"):
+        fit_classifier(config, folder)
+
+
+def test_features_that_are_not_finite_are_refused(config, tmp_path):
+    backbone, _ = load_model(config.init)
+    next(backbone.parameters()).data.fill_(3e38)
+    (tmp_path / "broken").mkdir()
+    save_model(tmp_path / "broken", backbone, None)
+    with pytest.raises(UserError, match="broken: features of this network are not finite"):
+        fit_classifier(dataclasses.replace(config, init=str(tmp_path / "broken")), tmp_path / "named")
 
 
 def test_several_types_at_once_are_learned_each_for_itself(config, tmp_path):
@@ -75,6 +139,17 @@ def test_several_types_at_once_are_learned_each_for_itself(config, tmp_path):
     assert classifier.multi_label
     assert classifier.classes == data.classes
     assert {"motion_blur", "low_light"} < set(classifier.classes)
+
+
+def test_a_run_folder_within_the_images_is_refused(config, images):
+    with pytest.raises(UserError, match="lies in the images to train on"):
+        fit_classifier(config, images / "named")
+
+
+def test_enough_samples_are_left_to_learn_from():
+    with pytest.raises(UserError, match=r"fit\.aside is 0\.9, which leaves fewer than two of 10 samples"):
+        FitConfig(samples=10, aside=0.9)
+    assert FitConfig(samples=10, aside=0.01).kept_aside == 1
 
 
 def test_weights_have_to_be_named(config, tmp_path):

@@ -375,6 +375,21 @@ def test_other_types_than_the_classifier_knows_are_refused(pretraining, finetuni
         finetune(dataclasses.replace(finetuning, init=str(tmp_path / "pretrain"), data=fewer), tmp_path / "run")
 
 
+def test_settings_of_the_loss_that_nothing_would_read_are_refused(pretraining, finetuning, tmp_path):
+    with pytest.raises(UserError, match=r"loss\.floor belongs to the loss 'psnr', and loss\.name is 'l1'"):
+        RestorationLossConfig(floor=1e-3)
+    named = dataclasses.replace(finetuning, loss=RestorationLossConfig(naming=0.1))
+    with pytest.raises(UserError, match=r"loss\.naming needs a classifier"):
+        finetune(named, tmp_path / "scratch")
+    data = dataclasses.replace(finetuning.data, types=("haze", "low_light"))
+    weights = str(pretrain(dataclasses.replace(pretraining, data=data), tmp_path / "pretrained"))
+    with pytest.raises(UserError, match=r"loss\.naming needs a classifier"):
+        finetune(dataclasses.replace(named, init=weights, keep_classifier=False), tmp_path / "dropped")
+    several = dataclasses.replace(finetuning, init=weights, data=dataclasses.replace(data, labels="multi"))
+    with pytest.raises(UserError, match=r"names one type of an image, and data\.labels is 'multi'"):
+        finetune(several, tmp_path / "several")
+
+
 def test_a_broken_image_is_named_in_one_line(pretraining, images, tmp_path):
     for path in images.iterdir():
         path.write_bytes(b"this is text")

@@ -13,6 +13,7 @@ from maskdcpt.cli.arguments import parse
 from maskdcpt.cli.columns import aligned
 from maskdcpt.errors import UserError
 from maskdcpt.parallel import Processes, usual_workers
+from maskdcpt.progress import say_above_bar
 from maskdcpt.recipes import presets
 from maskdcpt.study import (
     Measuring,
@@ -22,7 +23,6 @@ from maskdcpt.study import (
     plan_runs,
     read_study,
     run_study,
-    say_above_bar,
     steps_done,
     steps_wanted,
 )
@@ -84,7 +84,7 @@ def run(argv: list[str]) -> int:
     if options.dry_run:
         return 0
     # Other processes may take a while to start: what is missing is told before.
-    measuring = Measuring.of(study, options.tests, runs[0].finetuning)
+    measuring = Measuring.of(study, options.tests)
     outcome = run_study(study, runs, measuring, out, Processes(options.workers, say_above_bar), say_above_bar)
     print(f"runs: {outcome.done} of {len(runs)} done, {len(outcome.failures)} failed")
     for failure in outcome.failures:

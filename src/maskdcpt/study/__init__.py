@@ -3,7 +3,7 @@
 from maskdcpt.study.measure import Measuring
 from maskdcpt.study.plan import Run, choose, plan_runs
 from maskdcpt.study.recipe import StudyConfig, read_study
-from maskdcpt.study.run import StudyOutcome, run_study, say_above_bar, steps_done, steps_wanted
+from maskdcpt.study.run import StudyOutcome, run_study, steps_done, steps_wanted
 
 __all__ = [
     "Measuring",
@@ -14,7 +14,6 @@ __all__ = [
     "plan_runs",
     "read_study",
     "run_study",
-    "say_above_bar",
     "steps_done",
     "steps_wanted",
 ]

@@ -55,7 +55,7 @@ def count_cost(first: PretrainConfig | None, second: FinetuneConfig) -> Cost:
     Raises:
         UserError: If crop, patch and network do not fit together.
     """
-    plain = _plain(replace(second, init=None))
+    plain = _plain(replace(second, init=None, loss=replace(second.loss, naming=0.0)))
     if first is None:
         return Cost(0, plain, plain)
     model, minimised = pretraining(first)

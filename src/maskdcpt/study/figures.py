@@ -30,7 +30,7 @@ def forest(comparison: Comparison, test: TestConfig, metric: str, axis: str) -> 
         axis: Title of the axis, with unit.
     """
     study = comparison.study
-    arms = [arm.name for arm in study.arms if arm.against != arm.name]
+    arms = study.compared
     lines = [*((name, [name]) for name in study.families)]
     if len(lines) > 1:
         lines.append(("all", list(study.families)))

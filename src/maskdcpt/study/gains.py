@@ -47,8 +47,8 @@ def interval_over_runs(strata: Sequence[Sequence[float]]) -> Interval:
     """The mean of strata, which count alike, with a t-interval.
 
     Args:
-        strata: For each network the values of its seeds. What scatters is taken to scatter alike in all networks; the
-            networks themselves are given, not drawn.
+        strata: For each network the values of its seeds. What scatters is taken to scatter alike in all networks and
+            independently; the networks themselves are given, not drawn.
     """
     means = [fmean(values) for values in strata]
     count = sum(map(len, strata))
@@ -118,19 +118,16 @@ class Comparison:
 
     def over_images(self, families: Iterable[str], arm: str, test: str, metric: str) -> Interval | None:
         """The same gain of these very networks, with its interval over images that are drawn again and again."""
-        scores = [each for name in families for each in self._differences(name, arm, test, metric)]
-        if not scores:
+        networks = [scores for name in families if (scores := self._differences(name, arm, test, metric))]
+        if not networks:
             return None
         means, resampled, counts = [], [], []
-        for group in scores[0]:
-            images: dict[str, list[float]] = {}
-            for each in scores:
-                for (image, _), value in each[group].items():
-                    images.setdefault(image, []).append(value)
-            values = np.array([[fmean(found)] for found in images.values()])
+        for group in networks[0][0]:
+            each = [_image_means(scores, group) for scores in networks]
+            values = np.array([[fmean(found[image] for found in each)] for image in each[0]])
             means.append(float(values.mean()))
-            resampled.append(resampled_means(values, list(images))[:, 0])
-            counts.append(len(images))
+            resampled.append(resampled_means(values, list(each[0]))[:, 0])
+            counts.append(len(values))
         found = estimate(fmean(means), np.mean(resampled, axis=0), sum(counts), min(counts))
         return Interval(found.mean, found.low, found.high, found.images)
 
@@ -144,9 +141,13 @@ class Comparison:
         """Group, image and level of all that was measured of a test."""
         return {row.case for row in self.results.rows if row.test == test}
 
-    def groups(self, test: str) -> list[str]:
-        """The groups of a test, in the order in which they were measured."""
-        return list(dict.fromkeys(row.group for row in self.results.rows if row.test == test))
+    def group_sizes(self, test: str) -> dict[str, int]:
+        """The groups of a test, in the order in which they were measured, and the images of each."""
+        images: dict[str, set[str]] = {}
+        for row in self.results.rows:
+            if row.test == test:
+                images.setdefault(row.group, set()).add(row.image)
+        return {group: len(found) for group, found in images.items()}
 
     def _scores(self, run: Key, test: str, metric: str, stage: str = FINAL) -> Scores:
         scores: Scores = {}
@@ -174,6 +175,15 @@ class Comparison:
         return found
 
 
+def _image_means(scores: Sequence[Scores], group: str) -> dict[str, float]:
+    """Image to its mean over seeds and levels."""
+    images: dict[str, list[float]] = {}
+    for each in scores:
+        for (image, _), value in each[group].items():
+            images.setdefault(image, []).append(value)
+    return {image: fmean(found) for image, found in images.items()}
+
+
 def accepted_names(group: str) -> set[str]:
     """The names of a type of damage: its own and, of a kind of level, that of the type that it belongs to."""
     return {group, *(entry.name for entry in CATALOGUE if any(kind.type_name == group for kind in entry.kinds))}
@@ -181,7 +191,9 @@ def accepted_names(group: str) -> set[str]:
 
 def correlation(points: Sequence[tuple[float, float]]) -> float | None:
     """Pearson's coefficient; None of fewer than three points, or where one coordinate never changes."""
-    x, y = (np.array(values) for values in zip(*points, strict=True)) if len(points) > 2 else ((), ())
-    if len(points) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+    if len(points) < 3:
+        return None
+    x, y = (np.array(values) for values in zip(*points, strict=True))
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
     return float(np.corrcoef(x, y)[0, 1])

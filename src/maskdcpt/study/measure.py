@@ -11,6 +11,7 @@ import torch
 
 from maskdcpt import metrics
 from maskdcpt.backbones import Backbone
+from maskdcpt.config import from_dict
 from maskdcpt.errors import UserError, naming
 from maskdcpt.evaluation.probe import Probe, probe
 from maskdcpt.evaluation.probe_samples import ProbeProtocol
@@ -33,27 +34,31 @@ class Measuring(NamedTuple):
     root: Path | None
     """Folder that its test images are in."""
     types: tuple[str, ...]
-    """Types of damage that networks are trained on."""
+    """Types of damage that networks are trained on, unless their arm says otherwise."""
     images: str
     """Hash of what the test images are."""
 
     @classmethod
-    def of(cls, study: StudyConfig, root: Path | None, trained: FinetuneConfig) -> Measuring:
+    def of(cls, study: StudyConfig, root: Path | None) -> Measuring:
         """Finds the test images.
 
         Args:
             study: The study.
             root: Folder that its test images are in.
-            trained: Fine-tuning of any run.
 
         Raises:
             UserError: If images are missing.
         """
-        measuring = cls(study, root, trained.data.types, images_identity(study, root))
+        # Those of the study, whatever an arm trains on, for all arms are measured alike.
+        types = from_dict(FinetuneConfig, study.finetune, where="finetune").data.types
+        measuring = cls(study, root, types, images_identity(study, root))
         for test in study.tests:
             with naming(f"tests, {test.name}"):
                 if not count_cases(test, root, measuring.types):
                     raise UserError("nothing to measure is there")
+        found = len(some_images(root, study.probe.folders).names)
+        if found < study.probe.samples:
+            raise UserError(f"probe: samples is {study.probe.samples}, and its folders hold {found} images")
         return measuring
 
     @property

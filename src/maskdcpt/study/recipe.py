@@ -13,8 +13,10 @@ from maskdcpt.config import configuration, flatten, from_dict, read_toml
 from maskdcpt.degradations import CATALOGUE
 from maskdcpt.degradations.catalogue import from_dict as level_from_dict
 from maskdcpt.errors import UserError, naming, nearest, require
+from maskdcpt.evaluation.probe_samples import LEAST
 from maskdcpt.metrics.fidelity import WINDOW
 from maskdcpt.recipes import find_recipe
+from maskdcpt.study.rows import INPUT
 
 Table: TypeAlias = dict[str, Any]
 """Settings as a recipe of training has them, nested."""
@@ -56,8 +58,6 @@ class ArmConfig:
         _require_name("arms", self.name)
         if self.share is not None:
             require(f"arms, {self.name}: share", self.share, 0, 1, below=True)
-        if self.share == 0 and self.pretrain:
-            raise UserError(f"arms, {self.name}: it has settings of pre-training, and its share is 0")
 
 
 @configuration
@@ -85,6 +85,11 @@ class TestConfig:
     entering: bool = False
     """Whether networks are measured on entering fine-tuning as well."""
 
+    @property
+    def metric(self) -> Literal["psnr", "piqe"]:
+        """What it is judged by first."""
+        return "piqe" if self.damage == "photos" else "psnr"
+
     def __post_init__(self) -> None:
         _require_name("tests", self.name)
         where = f"tests, {self.name}"
@@ -109,6 +114,10 @@ class ProbeConfig:
     """Clean images, each damaged once in every trained way; a third of them is asked about."""
     crop: int = 64
     """Side of the middle part of each, in pixels."""
+
+    def __post_init__(self) -> None:
+        require("probe: samples", self.samples, LEAST, math.inf)
+        require("probe: crop", self.crop, 1, math.inf)
 
 
 @configuration
@@ -146,15 +155,29 @@ class StudyConfig:
         _require_unique("tests", [test.name for test in self.tests])
         for name in self.families:
             _require_name("families", name)
+            if name == INPUT:
+                raise UserError(f"families: {name!r} is what the damaged images are called; name the network otherwise")
         for arm in self.arms:
             _require_known(f"arms, {arm.name}: against", [arm.against], self.arm_names)
             _require_known(f"arms, {arm.name}: families", arm.families, self.families)
             if strange := set(arm.seeds) - set(self.seeds):
                 raise UserError(f"arms, {arm.name}: seed {min(strange)} is none of the study's")
+            if arm.pretrain and not self.share_of(arm):
+                raise UserError(f"arms, {arm.name}: it has settings of pre-training, and its share is 0")
             for place, table in (("pretrain", arm.pretrain), ("finetune", arm.finetune)):
                 _require_free(f"arms, {arm.name}: {place}", table)
         _require_free("pretrain", self.pretrain)
         _require_free("finetune", self.finetune)
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Names of the arms that are compared with another, in order."""
+        return tuple(arm.name for arm in self.arms if arm.against != arm.name)
+
+    @property
+    def main_test(self) -> TestConfig:
+        """The first test that has clean images, which accuracies are held against; without any the first."""
+        return next((test for test in self.tests if test.damage != "photos"), self.tests[0])
 
     @property
     def arm_names(self) -> tuple[str, ...]:

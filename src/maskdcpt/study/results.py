@@ -20,7 +20,7 @@ from maskdcpt.study.recipe import StudyConfig
 from maskdcpt.study.rows import INPUT, ROWS, StudyRow, read_study_rows, write_study_rows
 from maskdcpt.study.run import STUDY
 from maskdcpt.study.work import MEASURED
-from maskdcpt.training.run import ENVIRONMENT, IMAGES
+from maskdcpt.training.run import CONFIG, ENVIRONMENT, IMAGES
 from maskdcpt.training.validation import RESTORED, read_validation
 
 RUNS = "runs.csv"
@@ -142,8 +142,10 @@ def _read_study(folder: Path, study: StudyConfig) -> StudyResults:
 def _about(run: Path) -> dict[str, Any]:
     made = read_json(run / ENVIRONMENT)
     images = (run / IMAGES).read_bytes()
+    device = read_toml(run / CONFIG)["train"]["device"]
     return {
-        **{name: made[name] for name in ("maskdcpt", "python", "packages", "threads", "cuda")},
+        **{name: made[name] for name in ("maskdcpt", "python", "packages", "threads")},
+        "cuda": None if device == "cpu" else made["cuda"],
         "training_images": len(images.splitlines()),
         "training_images_sha256": hashlib.sha256(images).hexdigest(),
     }
@@ -190,7 +192,10 @@ def _read_csv(path: Path, kind: type[Record]) -> list[Record]:
     if not path.is_file():
         raise UserError(f"{path}: no such file of results")
     with path.open(encoding="utf-8", newline="") as file:
-        return [from_dict(kind, _values(kind, row), where=str(path)) for row in csv.DictReader(file)]
+        try:
+            return [from_dict(kind, _values(kind, row), where=str(path)) for row in csv.DictReader(file, strict=True)]
+        except (csv.Error, json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+            raise UserError(f"{path}: not a table of results ({error}); gather them again from the study") from None
 
 
 def _values(kind: type[Record], row: dict[str, str]) -> dict[str, Any]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from tqdm import tqdm
 
 from maskdcpt.config import to_toml
 from maskdcpt.errors import Preempted
@@ -129,8 +126,3 @@ def _progress(runs: Sequence[Run]) -> Iterator[None]:
             ended.set()
             watcher.join()
             look()
-
-
-def say_above_bar(line: str) -> None:
-    """Writes a line to standard error without breaking the progress bar."""
-    tqdm.write(line, file=sys.stderr)

@@ -1,6 +1,7 @@
 """Training runs: pre-training and fine-tuning, resumable at any moment."""
 
-from maskdcpt.training.classifier import ClassifierFitConfig, FitConfig, fit_classifier
+from maskdcpt.training.classifier import fit_classifier
+from maskdcpt.training.classifier_config import ClassifierFitConfig, FitConfig
 from maskdcpt.training.config import (
     FinetuneConfig,
     MaskConfig,

@@ -46,6 +46,8 @@ class RestorationLossConfig:
     def __post_init__(self) -> None:
         require("loss.floor", self.floor, 1e-12, 1)
         require("loss.naming", self.naming, 0, 1e30)
+        if self.name != "psnr" and self.floor != PSNR_FLOOR:
+            raise UserError(f"loss.floor belongs to the loss 'psnr', and loss.name is {self.name!r}")
 
 
 @configuration

@@ -82,14 +82,22 @@ def _build(config: FinetuneConfig, start: Path | str | None) -> RestorationModel
     if start is None:
         with torch.random.fork_rng():
             torch.manual_seed(derive_seed("weights", config.train.seed))
-            return RestorationModel(build_backbone(config.backbone), None)
-    backbone, classifier = load_model(start)
+            backbone, classifier = build_backbone(config.backbone), None
+    else:
+        backbone, classifier = load_model(start)
     if not config.keep_classifier:
         classifier = None
+    if classifier is None and config.loss.naming:
+        raise UserError("loss.naming needs a classifier: name weights that have one by --init, and keep it")
     if classifier is not None and classifier.classes != config.data.classes:
         raise UserError(
             f"{start}: its classifier knows {', '.join(classifier.classes)}, and the classes of data are "
             f"{', '.join(config.data.classes)}; name the same types in the same order, or do without it by "
             "--no-keep-classifier"
+        )
+    if classifier is not None and classifier.multi_label != (config.data.labels == "multi"):
+        raise UserError(
+            f"{start}: its classifier names {'several types' if classifier.multi_label else 'one type'} of an image, "
+            f"and data.labels is {config.data.labels!r}; change that, or do without it by --no-keep-classifier"
         )
     return RestorationModel(backbone.train(), classifier and classifier.train(), config.loss.naming)

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from tensorboardX import SummaryWriter
 from torch import Tensor
-from tqdm import tqdm
 
 from maskdcpt.data import Fault
 from maskdcpt.files import append_row
+from maskdcpt.progress import say_above_bar
 from maskdcpt.training.run import METRICS, QUARANTINE, drop_rows_after
 
 HIDDEN = ("gradient_norm",)
@@ -65,7 +65,7 @@ class Log:
 
     def say(self, message: str) -> None:
         """Tells people something that they should know, above the progress bar."""
-        tqdm.write(message, file=sys.stderr)
+        say_above_bar(message)
 
     def waited(self, seconds: float) -> None:
         """Notes time that was spent waiting for data."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskdcpt.config import flatten, from_dict, read_toml, to_dict, to_toml
+from maskdcpt.data import DataConfig, image_folders
 from maskdcpt.environment import environment
 from maskdcpt.errors import UserError
 from maskdcpt.files import (
@@ -77,6 +78,20 @@ def open_run(folder: Path, config: DataclassInstance, images: Sequence[str]) -> 
         (folder / CHECKPOINTS).mkdir(exist_ok=True)
         remove_unfinished(folder / CHECKPOINTS)
         yield folder
+
+
+def require_apart(run: Path, data: DataConfig) -> None:
+    """Refuses a run folder within the images to train on, or one that takes the place of these.
+
+    Raises:
+        UserError: If it is one.
+    """
+    # The pictures that a run writes would be images to train on, and others each time that it resumes.
+    for place in image_folders(data):
+        if (place / CONFIG).is_file() and (place / CHECKPOINTS).is_dir():
+            raise UserError(f"{place}: the folder of a training run; a folder of images to train on is needed")
+        if run.resolve().is_relative_to(place.resolve()):
+            raise UserError(f"{run}: lies in the images to train on, {place}; name a --run-dir elsewhere")
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

@@ -9,13 +9,12 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
-from maskdcpt.data import DataConfig, image_folders, training_batches, training_data
-from maskdcpt.errors import UserError
+from maskdcpt.data import training_batches, training_data
 from maskdcpt.pretraining import PretrainingModel, RestorationModel
 from maskdcpt.seeds import derive_seed
 from maskdcpt.training.config import FinetuneConfig, PretrainConfig
 from maskdcpt.training.engine import launch
-from maskdcpt.training.run import CHECKPOINTS, CONFIG, open_run
+from maskdcpt.training.run import open_run, require_apart
 from maskdcpt.training.trainer import Minimised, Trainer
 from maskdcpt.training.validation import NONE, ValidationConfig, open_validation
 
@@ -49,7 +48,7 @@ def train(
         UserError: If the data, the machine or the folder does not allow it, or training fails.
         Preempted: If the process was asked to stop.
     """
-    _require_apart(folder, config.data)
+    require_apart(folder, config.data)
     data = training_data(config.data)
     fabric = launch(config.train, unused=unused)
     with _opened(fabric, folder, config, data.names):
@@ -68,15 +67,6 @@ def train(
         batches = training_batches(data, config.data, batches=trainer.sample_numbers(), seed=seed)
         with closing(batches):
             return trainer.fit(batches, minimised)
-
-
-def _require_apart(run: Path, data: DataConfig) -> None:
-    # The pictures that a run writes would be images to train on, and others each time that it resumes.
-    for place in image_folders(data):
-        if (place / CONFIG).is_file() and (place / CHECKPOINTS).is_dir():
-            raise UserError(f"{place}: the folder of a training run; a folder of images to train on is needed")
-        if run.resolve().is_relative_to(place.resolve()):
-            raise UserError(f"{run}: lies in the images to train on, {place}; name a --run-dir elsewhere")
 
 
 @contextmanager

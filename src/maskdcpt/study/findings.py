@@ -1,0 +1,204 @@
+"""What a study has found, part by part of its page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from maskdcpt.degradations import CATALOGUE
+from maskdcpt.study.gains import Comparison, correlation
+from maskdcpt.study.markdown import interval_text, percent_text, source, table
+from maskdcpt.study.recipe import TestConfig
+from maskdcpt.study.rows import ENTERING, FINAL, INPUT
+
+INPUT_RUN = (INPUT, INPUT, 0)
+
+
+def summary(comparison: Comparison, folder: str) -> Iterator[str]:
+    """Which arms are better or worse, and of which it cannot be told."""
+    study = comparison.study
+    families = list(study.families)
+    yield "## What holds, what does not, what is not known"
+    yield ""
+    yield (
+        "For each test the arms whose mean gain over all networks that they were tried with has a 95 % interval, over "
+        "seeds, that lies on one side of zero; the others cannot be told from what they are compared with. Of so "
+        "many intervals some exclude zero by chance: about one in twenty where there is no difference at all."
+    )
+    yield ""
+    rows = []
+    for test in study.tests:
+        told: dict[int, list[str]] = {1: [], -1: [], 0: []}
+        way = -1 if test.metric == "piqe" else 1
+        for arm in study.compared:
+            found = comparison.over_runs(families, arm, test.name, test.metric)
+            if found is not None:
+                told[way * found.sign].append(f"{arm} {found.mean:+.2f}")
+        rows.append((f"`{test.name}`", *("; ".join(part) or "none" for part in told.values())))
+    yield from table(("test", "better", "worse", "not told apart"), rows)
+    yield from source(folder, "rows.parquet")
+
+
+def gains(comparison: Comparison, folder: str) -> Iterator[str]:
+    """Gains of arms on each test, for each network and for all."""
+    study = comparison.study
+    families = list(study.families)
+    yield "## Gains"
+    yield ""
+    yield (
+        "Mean difference from the arm compared with, paired by seed and image, with its 95 % interval over seeds "
+        "(Student's t). The last column is the interval over images of these very networks (bootstrap): it tells how "
+        "much hangs on the choice of test images, not on that of seeds. All networks are those that an arm was tried "
+        "with. Bold: the interval excludes zero."
+    )
+    yield ""
+    for test in study.tests:
+        metric = test.metric
+        unit = "PIQE, lower is better" if metric == "piqe" else "PSNR in dB"
+        yield f"### {test.name}: {test.title}"
+        yield ""
+        yield f"{unit}."
+        yield ""
+        yield f"![Gains on {test.name}]({folder}/gain-{test.name}.svg)"
+        yield ""
+        rows = []
+        for arm in study.compared:
+            cells = [comparison.over_runs([name], arm, test.name, metric) for name in families]
+            cells.append(comparison.over_runs(families, arm, test.name, metric))
+            cells.append(comparison.over_images(families, arm, test.name, metric))
+            rows.append((f"`{arm}`", *map(interval_text, cells)))
+        yield from table(("arm", *families, "all networks", "over images"), rows)
+        yield from source(folder, "rows.parquet")
+
+
+def scores(comparison: Comparison, folder: str) -> Iterator[str]:
+    """What networks reach on each test."""
+    study = comparison.study
+    yield "## Scores"
+    yield ""
+    yield "Means over seeds: PSNR in dB / SSIM, of photos PIQE."
+    yield ""
+    for family in study.families:
+        yield f"### {family}"
+        yield ""
+        rows = [("damaged input", *(_score(comparison, [INPUT_RUN], test) for test in study.tests))]
+        for arm in study.arm_names:
+            runs = [(family, arm, seed) for seed in comparison.seeds(family, arm)]
+            if runs:
+                rows.append((f"`{arm}`", *(_score(comparison, runs, test) for test in study.tests)))
+        yield from table(("arm", *(test.name for test in study.tests)), rows)
+        yield from source(folder, "rows.parquet")
+
+
+def types(comparison: Comparison, folder: str) -> Iterator[str]:
+    """Gains by group of a test."""
+    families = list(comparison.study.families)
+    yield "## Gains by type of damage"
+    yield ""
+    yield "PSNR in dB over all networks that an arm was tried with, with intervals over seeds."
+    yield ""
+    for test in comparison.study.tests:
+        groups = list(comparison.group_sizes(test.name))
+        if test.damage == "photos" or len(groups) < 2:
+            continue
+        yield f"### {test.name}"
+        yield ""
+        head = ["arm", *(CATALOGUE[name].title if name in CATALOGUE else name for name in groups)]
+        rows = [
+            (
+                f"`{arm}`",
+                *(interval_text(comparison.over_runs(families, arm, test.name, "psnr", group)) for group in groups),
+            )
+            for arm in comparison.study.compared
+        ]
+        yield from table(head, rows)
+        yield from source(folder, "rows.parquet")
+
+
+def costs(comparison: Comparison, folder: str) -> Iterator[str]:
+    """Steps, arithmetic and time."""
+    yield "## Cost"
+    yield ""
+    yield (
+        "Arithmetic is counted: a pass forward with its decoders, three times, for a gradient takes as much "
+        "as two. Time is the median of a step times their number, on a machine that may have had other work; "
+        "it depends on it, and on how samples are made. Both in what the arm compared with takes; curves are "
+        "means over seeds on the embedded test images."
+    )
+    yield ""
+    for family in comparison.study.families:
+        yield f"### {family}, cost"
+        yield ""
+        yield f"![Learning curves of {family}]({folder}/curves-{family}.svg)"
+        yield ""
+        rows = []
+        for arm in comparison.study.arms:
+            runs = [facts for facts in comparison.results.runs if (facts.family, facts.arm) == (family, arm.name)]
+            base = [facts for facts in comparison.results.runs if (facts.family, facts.arm) == (family, arm.against)]
+            if runs:
+                relative = [
+                    f"{fmean(map(of, runs)) / fmean(map(of, base)):.2f}" if base else "-"
+                    for of in (lambda facts: facts.flops, lambda facts: facts.seconds)
+                ]
+                steps = f"{runs[0].pretraining_steps:,} + {runs[0].finetuning_steps:,}"
+                rows.append((f"`{arm.name}`", steps, *relative, f"{fmean(facts.seconds for facts in runs) / 60:.1f}"))
+        yield from table(("arm", "steps", "arithmetic", "time", "minutes"), rows)
+        yield from source(folder, "runs.csv", "curves.csv")
+
+
+def accuracy(comparison: Comparison, folder: str) -> Iterator[str]:
+    """How well the damage is told, and whether that goes with restoring it well."""
+    test = comparison.study.main_test
+    yield "## Telling the damage, and restoring it"
+    yield ""
+    yield (
+        "The probe is logistic regression on means and deviations of features, so that networks without a "
+        "classifier can be asked too; from scratch it asks the random network. Types are named by the "
+        f"network's own classifier. Both in % of images, means over seeds. PSNR is that of `{test.name}`."
+    )
+    yield ""
+    yield f"![Probe accuracy and PSNR]({folder}/accuracy.svg)"
+    yield ""
+    for family in comparison.study.families:
+        rows = []
+        for arm in comparison.study.arm_names:
+            runs = [facts for facts in comparison.results.runs if (facts.family, facts.arm) == (family, arm)]
+            if runs:
+                named = [
+                    percent_text([comparison.accuracy(each.run, stage) for each in runs]) for stage in (ENTERING, FINAL)
+                ]
+                probes = [
+                    percent_text([each.probe_entering for each in runs]),
+                    percent_text([each.probe_final for each in runs]),
+                ]
+                psnr = comparison.arm_mean(family, arm, test.name, "psnr")
+                cells = (probes[0], named[0], probes[1], named[1], "-" if psnr is None else f"{psnr:.2f}")
+                rows.append((f"`{arm}`", *cells))
+        yield f"### {family}, accuracy"
+        yield ""
+        head = ("arm", "probe, entering", "named, entering", "probe, final", "named, final", "PSNR")
+        yield from table(head, rows)
+        yield from _correlations(comparison, family, test)
+        yield from source(folder, "runs.csv", "rows.parquet")
+
+
+def _correlations(comparison: Comparison, family: str, test: TestConfig) -> Iterator[str]:
+    runs = [facts for facts in comparison.results.runs if facts.family == family]
+    scored = [(facts, psnr) for facts in runs if (psnr := comparison.mean(facts.run, test.name, "psnr")) is not None]
+    named = [(value, psnr) for facts, psnr in scored if (value := comparison.accuracy(facts.run, ENTERING)) is not None]
+    probed = [(facts.probe_entering, psnr) for facts, psnr in scored]
+    for title, points in (("the probe", probed), ("naming by the classifier", named)):
+        found = correlation(points)
+        told = "cannot be told" if found is None else f"is {found:+.2f}"
+        runs_of = f"{len(points)} runs of all arms"
+        yield f"The correlation of {title} on entering fine-tuning with the final PSNR {told} ({runs_of})."
+        yield ""
+
+
+def _score(comparison: Comparison, runs: Sequence[tuple[str, str, int]], test: TestConfig) -> str:
+    values = {metric: [comparison.mean(run, test.name, metric) for run in runs] for metric in ("psnr", "ssim", "piqe")}
+    known = {metric: [each for each in found if each is not None] for metric, found in values.items()}
+    means = {metric: fmean(found) for metric, found in known.items() if found}
+    if test.metric == "piqe":
+        return f"{means['piqe']:.2f}" if "piqe" in means else "-"
+    return f"{means['psnr']:.2f}/{means['ssim']:.4f}" if "psnr" in means else "-"
