@@ -44,6 +44,14 @@ def test_it_names_damage_and_leaves_the_network_as_it_was(config, tmp_path):
     assert file_sha256(weights / "classifier.safetensors") == before
 
 
+@pytest.fixture(autouse=True)
+def survives_being_asked_to_stop():
+    """A request that nobody listens to fails the test, and does not end the process that runs it."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 def stop_at_batch(monkeypatch, number, shown):
     """Asks this process to stop while a batch is made, and notes those that were."""
     batches = showing.training_batches
