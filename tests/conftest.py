@@ -53,29 +53,26 @@ def old_instructions():
     }
 
 
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory):
-    """A folder with a tiny network and its classifier, untrained."""
-    folder = tmp_path_factory.mktemp("weights")
+def save_untrained(folder, classes):
+    """Writes a tiny network with a classifier of these classes; returns the folder."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         backbone = create_backbone("nafnet", width=4, encoder_blocks=[1, 1], decoder_blocks=[1, 1])
         channels = [info.channels for info in backbone.feature_info]
-        save_model(folder, backbone, ClassificationDecoder(channels, CLASSES, ClassifierConfig(blocks=1)))
+        save_model(folder, backbone, ClassificationDecoder(channels, classes, ClassifierConfig(blocks=1)))
     return folder
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """A folder with a tiny network and its classifier, untrained."""
+    return save_untrained(tmp_path_factory.mktemp("weights"), CLASSES)
 
 
 @pytest.fixture(scope="session")
 def universal_weights(tmp_path_factory):
     """As ``weights``, with a classifier of all types and of clean images."""
-    folder = tmp_path_factory.mktemp("universal")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        backbone = create_backbone("nafnet", width=4, encoder_blocks=[1, 1], decoder_blocks=[1, 1])
-        channels = [info.channels for info in backbone.feature_info]
-        classes = DataConfig(clean=0.05).classes
-        save_model(folder, backbone, ClassificationDecoder(channels, classes, ClassifierConfig(blocks=1)))
-    return folder
+    return save_untrained(tmp_path_factory.mktemp("universal"), DataConfig(clean=0.05).classes)
 
 
 @pytest.fixture(scope="session")

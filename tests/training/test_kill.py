@@ -14,6 +14,7 @@ import pytest
 
 from maskdcpt.data.procedural import procedural_image
 from maskdcpt.images import write_image
+from process_helpers import workers_of
 
 RECIPE = """
 [backbone]
@@ -190,13 +191,7 @@ def test_a_data_worker_killed_by_the_system_changes_nothing_but_the_record(recip
     run = tmp_path / "run"
     with quietly(command(path, images, run)) as process:
         wait_until(lambda: logged(run), process)
-        children = subprocess.run(
-            ["ps", "-ww", "--ppid", str(process.pid), "-o", "pid=", "-o", "args="],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.splitlines()
-        (worker,) = [int(line.split()[0]) for line in children if "spawn_main" in line]
+        (worker,) = workers_of(process)
         os.kill(worker, signal.SIGKILL)
         assert process.wait(timeout=120) == 0
     assert weights(run / "checkpoints" / "step-00000080") == whole("pretrain", 80, 1)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maskdcpt.pretraining import StatisticsClassifier
+from maskdcpt.pretraining import StatisticsClassifier, classification_terms
 from maskdcpt.progress import progress_bar
 from maskdcpt.seeds import derive_seed
 from maskdcpt.training.classifier_config import FitConfig
@@ -94,11 +94,7 @@ class Learner:
 def share_named(classifier: StatisticsClassifier, shown: Shown) -> float:
     """Share of samples that a classifier names rightly; of several types at once, all of them."""
     logits = classifier.eval().name_statistics(shown.statistics)
-    if shown.label.is_floating_point():
-        right = ((logits > 0) == (shown.label > 0)).all(1)
-    else:
-        right = logits.argmax(1) == shown.label
-    return right.float().mean().item()
+    return classification_terms(logits, shown.label)["accuracy"].item()
 
 
 def _thinned(statistics: Tensor, centre: Tensor, dropout: float, generator: torch.Generator) -> Tensor:
