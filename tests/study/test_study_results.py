@@ -85,6 +85,17 @@ def test_gains_are_paired_and_groups_count_alike(finished):
     assert comparison.accuracy(("small", "method", 0), FINAL) == 0.5
 
 
+def test_what_pretraining_is_worth_is_told_against_the_same_fine_tuning_without_it(finished):
+    comparison = Comparison(gather([finished]))
+    assert comparison.without_pretraining("method") == "alone"
+    assert comparison.without_pretraining("scratch") is None, "it has none to be worth something"
+    assert comparison.without_pretraining("alone") is None
+    means = {arm: comparison.mean(("small", arm, 0), "seen", "psnr") for arm in ("scratch", "method", "alone")}
+    (found, _) = comparison.gains("small", "method", "seen", "psnr", against="alone")
+    assert found == pytest.approx(means["method"] - means["alone"])
+    assert found != pytest.approx(comparison.gains("small", "method", "seen", "psnr")[0]), "which is against scratch"
+
+
 def test_networks_count_alike_over_images_however_many_seeds_they_have(finished):
     study, rows = known([0.1, 0.3])
     other = [
@@ -173,8 +184,15 @@ def test_the_page_follows_from_its_files_to_the_byte(finished, tmp_path):
     for name in files:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
     page = (tmp_path / "first" / "results.md").read_text()
-    assert "Complete: all 7 runs" in page
+    assert "Complete: all 9 runs" in page
     assert "begins with the pre-training of method" in page
+    assert "75% of steps" in page
+    worth = page.partition("## What pre-training is worth")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\S+)` \| `(\S+)` \|", worth, re.M) == [
+        ("method", "alone"),
+        ("naming", "alone"),
+        ("several", "alone"),
+    ]
     assert "seeds 0 only" in page
     targets = {target for target in re.findall(r"\]\(([^)]+)\)", page) if target.startswith("results/")}
     assert len(targets) >= 7
@@ -194,7 +212,7 @@ def test_parts_of_a_study_make_the_whole_and_what_is_missing_is_told(finished, t
     with pytest.raises(SystemExit):
         main(["study", "report", str(tmp_path / "1"), "--out", str(tmp_path / "results")])
     page = (tmp_path / "results.md").read_text()
-    assert "**Not complete: 6 of 7 runs are missing:** small/scratch/0" in page
+    assert "**Not complete: 8 of 9 runs are missing:** small/scratch/0" in page
     other = tmp_path / "0" / "study.toml"
     other.write_text(tomli_w.dumps({**TINY, "steps": 9}))
     with pytest.raises(UserError, match="its recipe differs from the first in more than"):

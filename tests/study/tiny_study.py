@@ -29,6 +29,7 @@ TINY = {
             "finetune": {"data": {"labels": "multi"}},
             "seeds": [0],
         },
+        {"name": "alone", "title": "the method's fine-tuning alone", "share": 0.0, "part": 0.75},
     ],
     "tests": [
         {"name": "seen", "title": "seen", "damage": "trained", "images": 6, "crop": 24, "entering": True},

@@ -71,6 +71,31 @@ def gains(comparison: Comparison, folder: str) -> Iterator[str]:
         yield from source(folder, "rows.parquet")
 
 
+def worth(comparison: Comparison, folder: str) -> Iterator[str]:
+    """Gains of pre-training over the same fine-tuning without it; nothing where no arm tells."""
+    study = comparison.study
+    alone = {arm: name for arm in study.compared if (name := comparison.without_pretraining(arm)) is not None}
+    if not alone:
+        return
+    yield "## What pre-training is worth where it costs nothing"
+    yield ""
+    yield (
+        "The same runs, compared with the same steps of fine-tuning and none before: how papers compare, whose "
+        "pre-training comes on top. What gains here and loses above is worth something, and less than the steps of "
+        "plain training that it takes the place of. Intervals over seeds, all networks; of photos PIQE, lower is "
+        "better, else PSNR in dB."
+    )
+    yield ""
+    rows = []
+    for arm, name in alone.items():
+        cells = [
+            comparison.over_runs(study.families, arm, test.name, test.metric, against=name) for test in study.tests
+        ]
+        rows.append((f"`{arm}`", f"`{name}`", *map(interval_text, cells)))
+    yield from table(("arm", "compared with", *(test.name for test in study.tests)), rows)
+    yield from source(folder, "rows.parquet", "runs.csv")
+
+
 def scores(comparison: Comparison, folder: str) -> Iterator[str]:
     """What networks reach on each test."""
     study = comparison.study

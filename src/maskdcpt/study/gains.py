@@ -94,7 +94,24 @@ class Comparison:
         known = [value for value in values if value is not None]
         return fmean(known) if known else None
 
-    def gains(self, family: str, arm: str, test: str, metric: str, group: str | None = None) -> list[float]:
+    def without_pretraining(self, arm: str) -> str | None:
+        """The arm that takes the same steps of fine-tuning as a pre-trained one, and none before; None without one."""
+        taken = {(facts.family, facts.arm): facts for facts in self.results.runs}
+        mine = {family: facts for (family, name), facts in taken.items() if name == arm}
+        if not all(facts.pretraining_steps for facts in mine.values()):
+            return None
+        for name in self.study.arm_names:
+            other = {family: taken[family, name] for family in mine if (family, name) in taken}
+            if other and all(
+                (facts.pretraining_steps, facts.finetuning_steps) == (0, mine[family].finetuning_steps)
+                for family, facts in other.items()
+            ):
+                return name
+        return None
+
+    def gains(
+        self, family: str, arm: str, test: str, metric: str, group: str | None = None, against: str | None = None
+    ) -> list[float]:
         """For each seed that both have, how much higher an arm is than that which it is compared with.
 
         Args:
@@ -103,17 +120,24 @@ class Comparison:
             test: The test.
             metric: ``psnr``, ``ssim`` or ``piqe``.
             group: A single group of the test; None for the mean of all.
+            against: The other arm; None for that of the recipe.
         """
         return [
             fmean(fmean(values.values()) for name, values in scores.items() if group in (None, name))
-            for scores in self._differences(family, arm, test, metric)
+            for scores in self._differences(family, arm, test, metric, against)
         ]
 
     def over_runs(
-        self, families: Iterable[str], arm: str, test: str, metric: str, group: str | None = None
+        self,
+        families: Iterable[str],
+        arm: str,
+        test: str,
+        metric: str,
+        group: str | None = None,
+        against: str | None = None,
     ) -> Interval | None:
         """The gain of an arm with its interval over seeds; None where there is nothing to compare."""
-        strata = [gains for name in families if (gains := self.gains(name, arm, test, metric, group))]
+        strata = [gains for name in families if (gains := self.gains(name, arm, test, metric, group, against))]
         return interval_over_runs(strata) if strata else None
 
     def over_images(self, families: Iterable[str], arm: str, test: str, metric: str) -> Interval | None:
@@ -157,8 +181,8 @@ class Comparison:
                 scores.setdefault(row.group, {})[row.image, row.level] = value
         return scores
 
-    def _differences(self, family: str, arm: str, test: str, metric: str) -> list[Scores]:
-        against = self.study.arm(arm).against
+    def _differences(self, family: str, arm: str, test: str, metric: str, against: str | None = None) -> list[Scores]:
+        against = against or self.study.arm(arm).against
         if against == arm:
             return []
         both = [seed for seed in self.seeds(family, arm) if seed in self.seeds(family, against)]

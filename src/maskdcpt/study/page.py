@@ -7,7 +7,7 @@ from pathlib import Path
 
 from maskdcpt.files import atomic_file, write_bytes
 from maskdcpt.study.figures import accuracy_plot, forest, learning_curves
-from maskdcpt.study.findings import accuracy, costs, gains, scores, summary, types
+from maskdcpt.study.findings import accuracy, costs, gains, scores, summary, types, worth
 from maskdcpt.study.gains import Comparison
 from maskdcpt.study.markdown import source, table
 from maskdcpt.study.results import StudyResults, write_results
@@ -62,7 +62,7 @@ def _page(comparison: Comparison, folder: str) -> Iterator[str]:
         "tells how it is run, what runs have in common and how intervals are made."
     )
     yield ""
-    for part in (_state, _setting, summary, gains, scores, types, costs, accuracy, _limits):
+    for part in (_state, _setting, summary, gains, worth, scores, types, costs, accuracy, _limits):
         yield from part(comparison, folder)
 
 
@@ -91,8 +91,8 @@ def _setting(comparison: Comparison, folder: str) -> Iterator[str]:
     yield "## What is compared"
     yield ""
     yield (
-        f"Every run is worth {study.steps:,} optimiser steps, for seeds {', '.join(map(str, study.seeds))} and the "
-        f"networks {', '.join(study.families)}."
+        f"Every run is worth {study.steps:,} optimiser steps unless the table says otherwise, for seeds "
+        f"{', '.join(map(str, study.seeds))} and the networks {', '.join(study.families)}."
     )
     yield ""
     rows = []
@@ -106,7 +106,7 @@ def _setting(comparison: Comparison, folder: str) -> Iterator[str]:
                 f"`{arm.name}`",
                 "; ".join([arm.title, *limits]),
                 f"{study.share_of(arm):.0%}",
-                arm.budget,
+                arm.budget if arm.part == 1 else f"{arm.part:.0%} of {arm.budget}",
                 "-" if arm.against == arm.name else f"`{arm.against}`",
             )
         )

@@ -99,9 +99,10 @@ def plan_runs(study: StudyConfig, out: Path, data: Path | None) -> list[Run]:
             costs[family, name] = count_cost(first, second)
         cost = costs[family, name]
         share = study.share_of(arm)
-        steps = divide(study.steps, share, cost if arm.budget == "compute" else None)
+        budget = round(study.steps * arm.part)
+        steps = divide(budget, share, cost if arm.budget == "compute" else None)
         if not steps.finetuning or (first is not None and not steps.pretraining):
-            raise UserError(f"arm {name}: of {study.steps} steps a share of {share:g} leaves none for a part of it")
+            raise UserError(f"arm {name}: of {budget} steps a share of {share:g} leaves none for a part of it")
         begins = folder / PRETRAIN
         if first is not None:
             first = replace(first, train=replace(first.train, steps=steps.pretraining))

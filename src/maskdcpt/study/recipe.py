@@ -41,6 +41,9 @@ class ArmConfig:
     """What it is, one line."""
     share: float | None = None
     """Share of the budget that is spent on pre-training, 0 for none; without it that of the study."""
+    part: float = 1.0
+    """Part of the budget that is spent at all. Without pre-training, and without the steps that others spend on it, an
+    arm tells what their fine-tuning comes to alone."""
     budget: Literal["steps", "compute"] = "steps"
     """What equals that of plain training: steps in all, or arithmetic in all, so that cheaper steps are more."""
     against: str = SCRATCH
@@ -58,6 +61,7 @@ class ArmConfig:
         _require_name("arms", self.name)
         if self.share is not None:
             require(f"arms, {self.name}: share", self.share, 0, 1, below=True)
+        require(f"arms, {self.name}: part", self.part, 0, 1)
 
 
 @configuration
