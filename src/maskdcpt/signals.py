@@ -7,11 +7,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from pathlib import Path
 from types import FrameType
+
+from maskdcpt.errors import Preempted
 
 
 class StopAsked(Exception):  # noqa: N818  nothing is wrong
     """The request to stop has come while something was waited for."""
+
+
+def preempted(folder: Path) -> Preempted:
+    """What ends work that is kept in a folder as it goes."""
+    return Preempted(f"{folder}: asked to stop; what is done is kept, and the same command goes on")
 
 
 class StopRequest:
@@ -39,6 +47,15 @@ class StopRequest:
             yield
         finally:
             signal.signal(signal.SIGTERM, before)
+
+    def raise_if_received(self, folder: Path) -> None:
+        """Ends work that is kept in a folder as it goes, once it is asked for.
+
+        Raises:
+            Preempted: If the request has come.
+        """
+        if self.received:
+            raise preempted(folder)
 
     @contextmanager
     def interrupting(self) -> Iterator[None]:

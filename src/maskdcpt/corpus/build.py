@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from maskdcpt.corpus.begun import (
@@ -29,7 +30,7 @@ from maskdcpt.corpus.recipe import CorpusRecipe
 from maskdcpt.corpus.sources import Sources, open_sources
 from maskdcpt.corpus.survey import Verdict
 from maskdcpt.datasets import DataSet
-from maskdcpt.errors import Preempted, UserError
+from maskdcpt.errors import UserError
 from maskdcpt.files import (
     append_row,
     remove_unfinished,
@@ -142,10 +143,7 @@ def build(
     require_apart(root, sources, out)
     out.mkdir(parents=True, exist_ok=True)
     stop = StopRequest()
-
-    def alive() -> None:
-        if stop.received:
-            raise Preempted(f"{out}: asked to stop; what is done is kept, and the same command goes on")
+    alive = partial(stop.raise_if_received, out)
 
     with sole_owner(out / LOCK, "building a data set in"), stop.listening(), _full_disk(out), _tidy(out):
         require_same(recipe, sources, out, commercial)

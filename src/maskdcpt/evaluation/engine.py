@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maskdcpt.errors import Preempted, UserError
+from maskdcpt.errors import UserError
 from maskdcpt.evaluation.alignment import SetAlignment, set_alignments
 from maskdcpt.evaluation.arms import Arm, Choice, NetworkArm
 from maskdcpt.evaluation.case import Case, Setting, cases_of
@@ -172,10 +173,7 @@ def measure(
     """
     out.mkdir(parents=True, exist_ok=True)
     stop = StopRequest()
-
-    def alive() -> None:
-        if stop.received:
-            raise Preempted(f"{out}: asked to stop; what is done is kept, and the same command goes on")
+    alive = partial(stop.raise_if_received, out)
 
     with sole_owner(out / ".lock", "evaluating in"), stop.listening():
         _tidy(out)

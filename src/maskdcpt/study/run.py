@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from maskdcpt.config import to_toml
-from maskdcpt.errors import Preempted
 from maskdcpt.files import atomic_file, remove_unfinished, sole_owner, write_bytes
 from maskdcpt.parallel import Pool
 from maskdcpt.progress import progress_bar
@@ -56,10 +56,7 @@ def run_study(
     """
     out.mkdir(parents=True, exist_ok=True)
     stop = StopRequest()
-
-    def alive() -> None:
-        if stop.received:
-            raise Preempted(f"{out}: asked to stop; what is done is kept, and the same command goes on")
+    alive = partial(stop.raise_if_received, out)
 
     with sole_owner(out / ".lock", "running a study in"), stop.listening():
         remove_unfinished(out)

@@ -12,13 +12,13 @@ from pathlib import Path
 import torch
 
 from maskdcpt.data import training_data
-from maskdcpt.errors import Preempted, UserError
+from maskdcpt.errors import UserError
 from maskdcpt.files import write_json
 from maskdcpt.pretraining import RestorationModel, load_model
 from maskdcpt.pretraining.statistics import build_statistics
 from maskdcpt.progress import say_above_bar
 from maskdcpt.seeds import derive_seed
-from maskdcpt.signals import StopAsked, StopRequest
+from maskdcpt.signals import StopAsked, StopRequest, preempted
 from maskdcpt.training.checkpoint import load_state, newest_checkpoint, save_checkpoint
 from maskdcpt.training.classifier_config import ClassifierFitConfig
 from maskdcpt.training.learner import Learner, share_named
@@ -65,7 +65,7 @@ def fit_classifier(config: ClassifierFitConfig, folder: Path) -> Path:
         try:
             shown = show(config, folder, data, backbone.eval(), classifier, stop)
         except StopAsked:
-            raise _preempted(folder) from None
+            raise preempted(folder) from None
         aside = config.fit.kept_aside
         learned, tested = shown.part(aside), shown.part(0, aside)
         for epoch in learner.learn(learned):
@@ -76,11 +76,7 @@ def fit_classifier(config: ClassifierFitConfig, folder: Path) -> Path:
                 write_json(folder / ACCURACY, {"samples": aside, **shares})
             if learner.done or stop.received or epoch % SAVE_EVERY == 0:
                 found = save_checkpoint(folder, epoch, model, learner.state())
-            if stop.received and not learner.done:
-                raise _preempted(folder)
+            if not learner.done:
+                stop.raise_if_received(folder)
         assert found is not None
         return found
-
-
-def _preempted(folder: Path) -> Preempted:
-    return Preempted(f"{folder}: asked to stop; what is done is kept, and the same command goes on")
