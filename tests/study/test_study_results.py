@@ -187,6 +187,9 @@ def test_the_page_follows_from_its_files_to_the_byte(finished, tmp_path):
     assert "Complete: all 9 runs" in page
     assert "begins with the pre-training of method" in page
     assert "75% of steps" in page
+    ssim = page.partition("### SSIM")[2].partition("\n## ")[0]
+    gain = Comparison(gather([finished])).over_runs(["small"], "method", "strong", "ssim")
+    assert f"{gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]" in ssim
     worth = page.partition("## What pre-training is worth")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\S+)` \| `(\S+)` \|", worth, re.M) == [
         ("method", "alone"),

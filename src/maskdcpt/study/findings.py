@@ -69,6 +69,7 @@ def gains(comparison: Comparison, folder: str) -> Iterator[str]:
             rows.append((f"`{arm}`", *map(interval_text, cells)))
         yield from table(("arm", *families, "all networks", "over images"), rows)
         yield from source(folder, "rows.parquet")
+    yield from _ssim_gains(comparison, folder)
 
 
 def worth(comparison: Comparison, folder: str) -> Iterator[str]:
@@ -205,6 +206,21 @@ def accuracy(comparison: Comparison, folder: str) -> Iterator[str]:
         yield from table(head, rows)
         yield from _correlations(comparison, family, test)
         yield from source(folder, "runs.csv", "rows.parquet")
+
+
+def _ssim_gains(comparison: Comparison, folder: str) -> Iterator[str]:
+    study = comparison.study
+    tests = [test.name for test in study.tests if test.damage != "photos"]
+    yield "### SSIM, all tests with clean images"
+    yield ""
+    yield "All networks, with intervals over seeds."
+    yield ""
+    rows = [
+        (f"`{arm}`", *(interval_text(comparison.over_runs(study.families, arm, name, "ssim"), 4) for name in tests))
+        for arm in study.compared
+    ]
+    yield from table(("arm", *tests), rows)
+    yield from source(folder, "rows.parquet")
 
 
 def _correlations(comparison: Comparison, family: str, test: TestConfig) -> Iterator[str]:

@@ -8,13 +8,13 @@ from statistics import fmean
 from maskdcpt.study.gains import Interval
 
 
-def interval_text(found: Interval | None) -> str:
+def interval_text(found: Interval | None, digits: int = 2) -> str:
     """A mean with its interval, bold where that excludes zero; ``-`` for none."""
     if found is None:
         return "-"
     if found.low is None or found.high is None:
-        return f"{found.mean:+.2f}"
-    text = f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+        return f"{found.mean:+.{digits}f}"
+    text = f"{found.mean:+.{digits}f} [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
     return f"**{text}**" if found.sign else text
 
 
