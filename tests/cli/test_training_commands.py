@@ -11,7 +11,8 @@ from maskdcpt.training import FinetuneConfig, PretrainConfig
 @pytest.mark.parametrize("kind", ["pretrain", "finetune"])
 def test_presets_are_valid_and_go_together(kind):
     config = {"pretrain": PretrainConfig, "finetune": FinetuneConfig}[kind]
-    assert set(presets("finetune")) - set(presets("pretrain")) == {"mixed"}  # goes on from 5d
+    going_on = {"mixed", "universal-last"}  # from 5d, and from universal
+    assert set(presets("finetune")) - set(presets("pretrain")) == going_on
     for name in presets("pretrain"):
         path = find_recipe(kind, name)
         recipe = from_dict(config, read_toml(path), where=name)

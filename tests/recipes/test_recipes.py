@@ -289,6 +289,22 @@ def test_scaled_recipes_run(desk, pretrained, tmp_path, name):
     tiny_run("finetune", name, "nafnet", desk, tmp_path / "run", "--init", str(pretrained(name)))
 
 
+@pytest.mark.parametrize("name", ["universal", "universal-last"])
+def test_the_recipes_of_the_weights_that_come_with_the_package_run(desk, pretrained, tmp_path, name):
+    tiny_run("finetune", name, "nafnet", desk, tmp_path / "run", "--init", str(pretrained("universal")))
+
+
+def test_the_last_stage_shows_the_same_as_the_first():
+    first, last = recipe("finetune", "universal"), recipe("finetune", "universal-last")
+    assert (last.backbone, last.data.sources, last.data.classes) == (
+        first.backbone,
+        first.data.sources,
+        first.data.classes,
+    )
+    assert last.data.crop > first.data.crop
+    assert last.train.lr < first.train.lr
+
+
 def test_the_page_shows_where_every_source_lies():
     for name in PAIRS:
         for kind in CONFIGS:
