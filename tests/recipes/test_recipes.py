@@ -289,9 +289,9 @@ def test_scaled_recipes_run(desk, pretrained, tmp_path, name):
     tiny_run("finetune", name, "nafnet", desk, tmp_path / "run", "--init", str(pretrained(name)))
 
 
-@pytest.mark.parametrize("name", ["universal", "universal-last"])
-def test_the_recipes_of_the_weights_that_come_with_the_package_run(desk, pretrained, tmp_path, name):
-    tiny_run("finetune", name, "nafnet", desk, tmp_path / "run", "--init", str(pretrained("universal")))
+@pytest.mark.parametrize("name", ["universal", "universal-last", "universal-gpu"])
+def test_recipes_of_all_types_run(desk, pretrained, tmp_path, name):
+    tiny_run("finetune", name, "nafnet", desk, tmp_path / "run", "--init", str(pretrained(name.removesuffix("-last"))))
 
 
 def test_the_last_stage_shows_the_same_as_the_first():
