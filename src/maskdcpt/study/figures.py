@@ -81,7 +81,8 @@ def learning_curves(comparison: Comparison, family: str) -> bytes:
             panel.grid(alpha=0.25)
             panel.spines[["top", "right"]].set_visible(False)
         panels[0].set_ylabel("PSNR in dB")
-        figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize="small")
+        if arms:
+            figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize="small")
         return figure_svg(figure)
 
 
