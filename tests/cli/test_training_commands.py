@@ -11,7 +11,7 @@ from maskdcpt.training import FinetuneConfig, PretrainConfig
 @pytest.mark.parametrize("kind", ["pretrain", "finetune"])
 def test_presets_are_valid_and_go_together(kind):
     config = {"pretrain": PretrainConfig, "finetune": FinetuneConfig}[kind]
-    going_on = {"mixed", "universal-last"}  # from 5d, and from universal
+    going_on = {"mixed", "universal-last", "universal-night"}  # from 5d, from universal, and from that
     assert set(presets("finetune")) - set(presets("pretrain")) == going_on
     for name in presets("pretrain"):
         path = find_recipe(kind, name)
