@@ -81,8 +81,8 @@ def worth(comparison: Comparison, folder: str) -> Iterator[str]:
     yield "## What pre-training is worth where it costs nothing"
     yield ""
     yield (
-        "The same runs, compared with the same steps of fine-tuning and none before: how papers compare, whose "
-        "pre-training comes on top. What gains here and loses above is worth something, and less than the steps of "
+        "Runs of arms that fine-tune as all do, compared with as many steps of that and nothing before: how papers "
+        "compare, whose pre-training comes on top. What gains here and loses above is worth something, and less than the steps of "
         "plain training that it takes the place of. Intervals over seeds, all networks; of photos PIQE, lower is "
         "better, else PSNR in dB."
     )

@@ -95,13 +95,15 @@ class Comparison:
         return fmean(known) if known else None
 
     def without_pretraining(self, arm: str) -> str | None:
-        """The arm that takes the same steps of fine-tuning as a pre-trained one, and none before; None without one."""
+        """The arm that fine-tunes as a pre-trained one does, as many steps, and nothing before; None without one."""
         taken = {(facts.family, facts.arm): facts for facts in self.results.runs}
         mine = {family: facts for (family, name), facts in taken.items() if name == arm}
         if not all(facts.pretraining_steps for facts in mine.values()):
             return None
         for name in self.study.arm_names:
             other = {family: taken[family, name] for family in mine if (family, name) in taken}
+            if self.study.arm(name).finetune != self.study.arm(arm).finetune:
+                continue
             if other and all(
                 (facts.pretraining_steps, facts.finetuning_steps) == (0, mine[family].finetuning_steps)
                 for family, facts in other.items()
