@@ -82,9 +82,9 @@ def worth(comparison: Comparison, folder: str) -> Iterator[str]:
     yield ""
     yield (
         "Runs of arms that fine-tune as all do, compared with as many steps of that and nothing before: how papers "
-        "compare, whose pre-training comes on top. What gains here and loses above is worth something, and less than the steps of "
-        "plain training that it takes the place of. Intervals over seeds, all networks; of photos PIQE, lower is "
-        "better, else PSNR in dB."
+        "compare, whose pre-training comes on top. What gains here and loses above is worth something, and less than "
+        "the steps of plain training that it takes the place of. Intervals over seeds, all networks; of photos PIQE, "
+        "lower is better, else PSNR in dB."
     )
     yield ""
     rows = []
