@@ -44,7 +44,7 @@ def cases(gains):
                     yield Measurement(*about, arm, name, metric, value)
 
 
-def measured(work, folder, gains, clean, piqe):
+def measured(script, work, folder, gains, clean, piqe, images):
     """Lays finished evaluations down where the script looks for them."""
     sha256 = weights_sha256(*load_model(folder))
     about = ("clean v1", "all", "clean", "clean", "canonical", "a.png", "clean", "as it is")
@@ -65,7 +65,10 @@ def measured(work, folder, gains, clean, piqe):
         (work / protocol).mkdir(parents=True)
         write_measurements(work / protocol, rows)
         arms = [{"name": "input"}, {"name": "it", "sha256": sha256}]
-        write_json(work / protocol / "summary.json", {"arms": arms, "sets": [{"images": 1}]})
+        words = ["evaluate", "--protocol", protocol, "--no-efficiency", *script.PLAN[protocol][1:]]
+        words += ["--weights", f"it={folder}", "--data", str(images), "--out", str(work / protocol), "--workers", "1"]
+        facts = {"arms": arms, "sets": [{"images": 1}], "environment": {"command": ["maskdcpt", *words]}}
+        write_json(work / protocol / "summary.json", facts)
 
 
 def run(script, monkeypatch, *words):
@@ -94,7 +97,7 @@ def criteria(card):
 def test_the_card_says_what_is_reached_and_what_is_not(
     script, weights_folder, tmp_path, monkeypatch, make_run, gains, clean, piqe, expected
 ):
-    measured(tmp_path / "work", weights_folder, gains, clean, piqe)
+    measured(script, tmp_path / "work", weights_folder, gains, clean, piqe, tmp_path)
     run_folder = make_run("fine", steps=3)
     words = ("--clean", tmp_path, "--photos", tmp_path, "--work", tmp_path / "work", "--runs", run_folder)
     run(script, monkeypatch, weights_folder, *words)
@@ -109,7 +112,9 @@ def test_the_card_says_what_is_reached_and_what_is_not(
     haze = next(line for line in card.splitlines() if line.startswith("| Haze |"))
     assert haze.endswith("| 0 % | Snow (2) |")
     assert ("No gain on average for: JPEG compression, Haze, Snow." in card) != good
-    assert "3 steps, 0.0 hours" in card
+    assert re.search(
+        r"^- fine, `maskdcpt .*`: 3 steps of \d+ crops of \d+ pixels, learning rate \S+,", card, re.MULTILINE
+    )
     assert str(tmp_path) not in card
     assert str(tmp_path) not in (weights_folder / "measured.json").read_text()
     assert "That has not been done yet." in card
@@ -119,15 +124,45 @@ def test_the_card_says_what_is_reached_and_what_is_not(
     run(script, monkeypatch, weights_folder)
     assert (weights_folder / "README.md").read_text() == card
     run(script, monkeypatch, weights_folder, "--looked", "All were looked at.")
-    assert "All were looked at." in (weights_folder / "README.md").read_text()
+    looked = (weights_folder / "README.md").read_text()
+    assert "All were looked at." in looked
+    # Measuring the same weights again takes nothing back that was said of them.
+    run(script, monkeypatch, weights_folder, *words[: words.index("--runs")])
+    assert (weights_folder / "README.md").read_text() == looked
 
 
-def test_results_of_other_weights_are_refused(script, weights_folder, tmp_path, monkeypatch):
-    measured(tmp_path / "work", weights_folder, lambda name: 1.0, 40, 40)
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda facts: facts["arms"][1].update(sha256="0" * 64), "measured with other weights; remove it"),
+        (lambda facts: facts["environment"]["command"].remove("--no-efficiency"), "measured on other images, or other"),
+    ],
+)
+def test_results_of_other_weights_and_images_are_refused(script, weights_folder, tmp_path, monkeypatch, change, words):
+    measured(script, tmp_path / "work", weights_folder, lambda name: 1.0, 40, 40, tmp_path)
     path = tmp_path / "work" / "clean" / "summary.json"
     values = json.loads(path.read_text())
-    values["arms"][1]["sha256"] = "0" * 64
+    change(values)
     write_json(path, values)
-    with pytest.raises(SystemExit, match="measured with other weights; remove it"):
+    with pytest.raises(SystemExit, match=words):
         run(script, monkeypatch, weights_folder, "--clean", tmp_path, "--photos", tmp_path, "--work", tmp_path / "work")
     assert not (weights_folder / "measured.json").exists()
+
+
+def test_commands_of_runs_are_told_without_the_places_of_a_machine(script, make_run):
+    folder = make_run("fine", steps=3)
+    known = json.loads((folder / "environment.json").read_text())
+    for told, words in (
+        ("--data TRAIN --init first --run-dir fine", "--data=/a/train --init /b/first/ --run-dir=/c/fine/"),
+        ("--init first/checkpoints/step-00000400", "--init /b/first/checkpoints/step-00000400"),
+        ("--init default --train.lr 1e-3", "--init default --train.lr=1e-3"),
+    ):
+        write_json(folder / "environment.json", {**known, "command": ["/d/maskdcpt", "finetune", "5d", *words.split()]})
+        assert script.training(folder)["command"] == f"maskdcpt finetune 5d {told}"
+
+
+def test_a_run_on_the_cpu_is_not_said_to_be_one_of_the_gpu_beside_it(script, make_run):
+    folder = make_run("fine", steps=3)
+    write_json(folder / "environment.json", {**json.loads((folder / "environment.json").read_text()), "cuda": "H1"})
+    device = re.search(r'^device = "(\w+)"', (folder / "config.toml").read_text(), flags=re.MULTILINE)[1]
+    assert script.training(folder)["device"].startswith("a CPU" if device == "cpu" else "H1")
