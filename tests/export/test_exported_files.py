@@ -140,9 +140,11 @@ def test_openvino_gets_a_pair_of_files(exported, tmp_path, monkeypatch):
 
 def test_a_licence_is_taken_from_the_model_card(folder):
     network = make_network("nafnet")
-    network.save_pretrained(folder, model_card_kwargs={"license": "cc-by-4.0"})
-    assert module.licence_of(folder) == "cc-by-4.0"
-    assert module.licence_of(folder / "model.safetensors") == "cc-by-4.0"
+    for licence in ("other: of my own", "cc-by-4.0"):
+        (folder / "README.md").unlink(missing_ok=True)  # one that is there is kept
+        network.save_pretrained(folder, model_card_kwargs={"license": licence})
+        assert module.licence_of(folder) == licence
+        assert module.licence_of(folder / "model.safetensors") == licence
     (folder / "README.md").write_text("# Weights without a head\n")
     assert module.licence_of(folder) is None
     (folder / "README.md").write_text("---\nlicense: [\n---\n")

@@ -53,10 +53,16 @@ def model_card(
         parameters: How many numbers it has learnt.
         stride: Its total stride in pixels.
         repo_id: Name on the Hub to load it by.
-        license: Licence of the weights in the Hub's short form, such as ``cc-by-4.0``; without it the card states none.
+        license: Licence of the weights in the Hub's short form, such as ``cc-by-4.0``, or ``other: NAME`` for one that
+            it does not list; without it the card states none.
     """
+    short, _, name = (license or "").partition(": ")
     data = ModelCardData(
-        library_name="maskdcpt", pipeline_tag="image-to-image", license=license, tags=sorted({*TAGS, family})
+        library_name="maskdcpt",
+        pipeline_tag="image-to-image",
+        license=short or None,
+        license_name=name or None,
+        tags=sorted({*TAGS, family}),
     )
     card: ModelCard = ModelCard.from_template(
         data,
@@ -74,6 +80,8 @@ def model_card(
 def card_licence(folder: Path) -> str | None:
     """The licence of the weights that the card in a folder states; None if there is no card or it states none.
 
+    One that the Hub does not list is told as ``other: NAME``.
+
     Raises:
         UserError: If the card's head cannot be read.
     """
@@ -84,5 +92,5 @@ def card_licence(folder: Path) -> str | None:
         head = metadata_load(path) or {}
     except (ValueError, YAMLError) as error:
         raise UserError(f"{path}: its head is not the YAML of a model card: {error}") from None
-    stated = head.get("license")
-    return None if stated is None else str(stated)
+    stated, name = head.get("license"), head.get("license_name")
+    return None if stated is None else f"{stated}: {name}" if name else str(stated)
