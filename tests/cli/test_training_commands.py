@@ -11,7 +11,7 @@ from maskdcpt.training import FinetuneConfig, PretrainConfig
 @pytest.mark.parametrize("kind", ["pretrain", "finetune"])
 def test_presets_are_valid_and_go_together(kind):
     config = {"pretrain": PretrainConfig, "finetune": FinetuneConfig}[kind]
-    going_on = {"mixed", "universal-last", "universal-night"}  # from 5d, from universal, and from that
+    going_on = {"mixed", "universal-last", "universal-mild"}  # from 5d, from universal, and from that
     assert set(presets("finetune")) - set(presets("pretrain")) == going_on
     for name in presets("pretrain"):
         path = find_recipe(kind, name)
@@ -49,7 +49,7 @@ def test_presets_are_valid_and_go_together(kind):
         (["finetune", "cpu", "--run-dir", "RUN", "--init", "EMPTY"], "no weights here"),
         (["evaluate", "--weights", "nowhere", "--out", "OUT"], "nowhere: no such file or folder of weights"),
         (["evaluate", "--weights", "nowhere", "--out", "OUT", "--protocol", "6d"], "no protocol is called '6d'"),
-        (["demo", "--preset", "tiny", "--out", "OUT"], "no pretrain recipe is called 'tiny'"),
+        (["demo", "--preset", "tiny", "--out", "OUT"], "--preset"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(command, tmp_path, monkeypatch, words, message):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -19,8 +18,7 @@ NOTEBOOK = DOCS / "restore.ipynb"
 
 
 @pytest.fixture
-def desk(tmp_path, weights):
-    shutil.copytree(weights, tmp_path / "demo-out" / "finetune")
+def desk(tmp_path, bundled):
     write_image(procedural_image(0, (40, 60)), tmp_path / "photo.jpg")
     (tmp_path / "photos").mkdir()
     for number in range(2):
@@ -51,10 +49,7 @@ def test_the_notebook_is_kept_without_results():
     assert all(not cell["outputs"] and cell["execution_count"] is None for cell in cells)
 
 
-@pytest.mark.parametrize("trained", [True, pytest.param(False, marks=pytest.mark.slow)])
-def test_the_notebook_runs(trained, weights, tmp_path, monkeypatch):
-    if trained:
-        shutil.copytree(weights, tmp_path / "demo-out" / "finetune")
+def test_the_notebook_runs(tmp_path, monkeypatch):
     # A debugger that waits for breakpoints in frozen modules says so on every start.
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     monkeypatch.setenv("PYTHONPATH", ":".join(sys.path))
@@ -64,9 +59,8 @@ def test_the_notebook_runs(trained, weights, tmp_path, monkeypatch):
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 2
     text = "".join(output.get("text", "") for output in outputs)
-    assert ("There are no weights" in text) == (not trained)
     errors = [output["text"] for output in outputs if output.get("name") == "stderr"]
     assert all("IProgress not found" in error for error in errors), errors  # said when ipywidgets are not there
     assert text.count(".png restored") == 3
     assert "3 of them need nothing the second time" in text
-    assert {path.name for path in tmp_path.iterdir()} <= {"demo-out"}  # nothing is left on the desk of the user
+    assert not list(tmp_path.iterdir())  # nothing is left on the desk of the user

@@ -11,10 +11,10 @@ from maskdcpt.inference import RestoreOptions
 PAGE = (Path(__file__).parents[2] / "docs" / "tiles.md").read_text()
 
 
-def test_the_example_runs(weights, capsys):
+def test_the_example_runs(bundled, capsys):
     (example,) = re.findall(r"<!-- run -->\n```python\n(.*?)```", PAGE, flags=re.DOTALL)
     names = {"pixels": torch.rand(3, 40, 60)}
-    exec(example.replace("demo-out/finetune", str(weights)), names)
+    exec(example, names)
     assert names["restored"].pixels.shape == (3, 40, 60)
     assert capsys.readouterr().out == "()\n"
 

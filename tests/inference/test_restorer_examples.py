@@ -1,7 +1,6 @@
 """The examples in the docstrings of restorers do what they show."""
 
 import doctest
-import shutil
 
 import pytest
 
@@ -20,8 +19,7 @@ def test_every_way_of_restoring_has_an_example():
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
-def test_examples_do_what_they_show(example, weights, tmp_path, monkeypatch, capsys):
-    shutil.copytree(weights, tmp_path / "demo-out" / "finetune")
+def test_examples_do_what_they_show(example, bundled, tmp_path, monkeypatch, capsys):
     write_image(procedural_image(0, (40, 60)), tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
     failures, count = doctest.DocTestRunner().run(example, clear_globs=False)

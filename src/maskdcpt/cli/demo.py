@@ -5,18 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from maskdcpt.cli.arguments import parse
 from maskdcpt.demo import restore_samples, run_demo, write_demo_report, write_samples_page
 from maskdcpt.inference import Restorer
-from maskdcpt.recipes import Kind, find_recipe
 from maskdcpt.weights import BUNDLED
-
-KINDS: tuple[Kind, ...] = ("pretrain", "finetune")
-"""Recipes that a preset has to have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +25,8 @@ class Options:
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder for everything that is made; an interrupted demo goes on with the same command. Without it demo-out, or
     demo-out-PRESET for another preset than cpu."""
-    preset: str = "cpu"
-    """Size: cpu (minutes) or smoke (about one minute, too short to learn from)."""
+    preset: Literal["cpu", "smoke"] = "cpu"
+    """Size: minutes, or a minute or two that are too short to learn from."""
     data: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of clean images to train on; without it the embedded images are used."""
 
@@ -39,8 +35,6 @@ def run(argv: list[str]) -> int:
     """Runs the command; returns its exit code."""
     options = parse(Options, argv, prog="maskdcpt demo")
     started = time.perf_counter()
-    for kind in KINDS:
-        find_recipe(kind, options.preset)  # before any work
     out = options.out or Path("demo-out" if options.preset == "cpu" else f"demo-out-{options.preset}")
     print("sample photos, restored by the weights that come with the package:")
     samples = restore_samples(out / "samples", Restorer.from_pretrained(BUNDLED), say=print)

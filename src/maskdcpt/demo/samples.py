@@ -72,7 +72,8 @@ def restore_samples(folder: Path, restorer: Restorer, say: Callable[[str], None]
         before, after = (psnr(image, clean).item() for image in (damaged, restored))
         title, found = f"{class_title(damage)}: {name}", f"{class_title(first)} ({probability:.0%})"
         say(f"  {title}: named {found}; {f'{before:.1f} dB, ' if isfinite(before) else ''}restored {after:.1f} dB")
-        shown = {"damaged": damaged, f"restored, {after:.1f} dB": restored, "clean": clean}
+        first_title = f"damaged, {before:.1f} dB" if isfinite(before) else "as it is"
+        shown = {first_title: damaged, f"restored, {after:.1f} dB": restored, "clean": clean}
         pictures = [picture(caption, central_crop(image, SHOWN)) for caption, image in shown.items()]
         samples.append(Sample(title, found, (before, after), pictures))
     return samples

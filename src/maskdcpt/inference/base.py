@@ -73,7 +73,7 @@ class BaseRestorer:
         Example:
             >>> import numpy as np
             >>> from maskdcpt import Restorer
-            >>> restorer = Restorer.from_pretrained("demo-out/finetune")
+            >>> restorer = Restorer.from_pretrained("default")
             >>> restorer.restore("photo.jpg").save("restored.png")
             >>> scan = np.full((40, 60, 2), 0.5, np.float32)  # grey, with opacity
             >>> restorer.restore(scan).shape
@@ -107,7 +107,7 @@ class BaseRestorer:
         Example:
             >>> import numpy as np
             >>> from maskdcpt import Restorer
-            >>> restorer = Restorer.from_pretrained("demo-out/finetune")
+            >>> restorer = Restorer.from_pretrained("default")
             >>> video = (np.full((40, 60, 3), level, np.uint8) for level in range(100))
             >>> first = next(restorer.restore_all(video))
             >>> first.dtype, first.shape
@@ -157,7 +157,7 @@ class BaseRestorer:
 
         Example:
             >>> from maskdcpt import Restorer
-            >>> types = Restorer.from_pretrained("demo-out/finetune").classify("photo.jpg")
+            >>> types = Restorer.from_pretrained("default").classify("photo.jpg")
             >>> list(types.values()) == sorted(types.values(), reverse=True)
             True
         """
@@ -201,7 +201,7 @@ class BaseRestorer:
 
         Example:
             >>> from maskdcpt import Restorer
-            >>> verdict = Restorer.from_pretrained("demo-out/finetune").examine("photo.jpg")
+            >>> verdict = Restorer.from_pretrained("default").examine("photo.jpg")
             >>> verdict.clean is None  # which weights without a calibration cannot tell
             True
         """
@@ -224,7 +224,7 @@ class BaseRestorer:
         Example:
             >>> import torch
             >>> from maskdcpt import Restorer
-            >>> examined = Restorer.from_pretrained("demo-out/finetune").examine_pixels(torch.rand(3, 40, 60))
+            >>> examined = Restorer.from_pretrained("default").examine_pixels(torch.rand(3, 40, 60))
             >>> restored = None if examined.verdict.clean else examined.restore().pixels
         """
         evidence, restored = self._look(pixels)

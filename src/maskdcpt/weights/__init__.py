@@ -23,7 +23,7 @@ def find_named(name_or_path: str | Path) -> Path:
     if not (folder / "config.json").is_file():
         raise UserError(
             f"the weights called {BUNDLED!r} are missing from this installation; install the package again, or name "
-            f"others, such as --weights demo-out/finetune (a folder of your own of that name is ./{BUNDLED})"
+            f"others (a folder of your own of that name is ./{BUNDLED})"
         )
     return folder
 
