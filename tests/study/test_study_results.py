@@ -21,7 +21,7 @@ from maskdcpt.study import choose, plan_runs, read_study
 from maskdcpt.study.cases import cases, count_cases
 from maskdcpt.study.gains import Comparison, accepted_names, correlation, interval_over_runs
 from maskdcpt.study.recipe import TestConfig as StudyTest
-from maskdcpt.study.recipe import untrained_types
+from maskdcpt.study.recipe import middle_level, untrained_types
 from maskdcpt.study.results import gather, write_results
 from maskdcpt.study.rows import FINAL, StudyRow, read_study_rows, write_study_rows
 
@@ -150,10 +150,15 @@ def test_levels_of_training_take_turns_and_are_always_the_same():
     assert found[0].clean.shape == (3, 24, 24)
 
 
-def test_untrained_types_have_nothing_in_common_with_trained_ones():
-    names = untrained_types(["gaussian_noise", "motion_blur", "haze", "rain_streak", "low_light"])
-    assert len(names) == 14
-    assert not {"noise", "motion_blur", "haze", "rain_streak", "low_light"} & set(names)
+def test_types_that_are_not_trained_are_divided_by_whether_a_trained_one_is_in_them():
+    trained = ["gaussian_noise", "motion_blur", "haze", "rain_streak", "low_light"]
+    apart, mixed = untrained_types(trained), untrained_types(trained, mixed=True)
+    assert set(apart) | set(mixed) | {"noise", *trained[1:]} == set(CATALOGUE.names)
+    assert mixed == ["streak_drop", "blur_jpeg", "low_light_blur", "low_light_weather", "low_quality"]
+    kinds = {kind for name in trained for kind in CATALOGUE[name].kinds}
+    assert not any(kinds & set(middle_level(name).ingredients()) for name in apart)
+    tests = [StudyTest(name=name, title="", damage=name, crop=24, images=1) for name in ("untrained", "mixtures")]
+    assert [[case.group for case in cases(test, None, trained)] for test in tests] == [apart, mixed]
 
 
 def test_pairs_and_photos_are_taken_as_they_are(tmp_path):

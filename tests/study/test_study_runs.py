@@ -82,7 +82,18 @@ def test_costs_are_those_of_whole_batches(tmp_path):
         minimised(model, images, 0, range(2))
     assert run.cost.pretraining == 3 * counter.get_total_flops()
     assert run.cost.plain < run.cost.finetuning, "a classifier reads along"
-    assert count_cost(None, run.finetuning).finetuning == run.cost.plain
+    assert count_cost(None, run.finetuning, run.finetuning).finetuning == run.cost.plain
+
+
+def test_the_budget_of_an_arm_is_counted_in_the_steps_of_the_study(tmp_path):
+    arms = [
+        TINY["arms"][0],
+        {"name": "half", "title": "", "budget": "compute", "share": 0.0, "finetune": {"train": {"batch": 1}}},
+    ]
+    runs = plan(tmp_path, arms=arms, steps=400)
+    half, scratch = runs["half", 0], runs["scratch", 0]
+    assert half.steps == Steps(0, 800), "half of the batch, twice the steps"
+    assert half.cost.plain == scratch.cost.plain == 2 * half.cost.finetuning
 
 
 def test_a_finished_study_is_left_as_it_is(finished):
@@ -105,6 +116,12 @@ def test_changed_settings_are_refused_and_new_arms_are_not(finished, tmp_path):
     changed = tiny(finetune={"train": {"lr": 2e-3}})
     with pytest.raises(UserError, match=r"scratch/0: .* finetune\.train\.lr was 0\.001 and is now 0\.002; change"):
         run_all(changed, out, HERE)
+    before = (out / "study.toml").read_bytes()
+    few = [run for run in plan_runs(changed, out, None) if run.arm == "several"]
+    shutil.rmtree(out / "small" / "several")
+    with pytest.raises(UserError, match=r"scratch/0: .* finetune\.train\.lr was 0\.001 and is now 0\.002; change"):
+        run_all(changed, out, HERE, few)  # though none of these has begun
+    assert (out / "study.toml").read_bytes() == before
     run_all(tiny(finetune={"train": {"log_every": 2}}), out, HERE)
     more = tiny(arms=[*TINY["arms"], {"name": "short", "title": "", "share": 0.125, "seeds": [0]}])
     runs = [run for run in plan_runs(more, tmp_path / "elsewhere", None) if run.arm == "short"]

@@ -51,7 +51,8 @@ def tiny(**changes):
 
 
 def run_all(study, out, pool, runs=None):
-    runs = plan_runs(study, out, None) if runs is None else runs
-    lines = []
-    outcome = run_study(study, runs, Measuring.of(study, None), out, pool, lines.append)
+    planned, lines = plan_runs(study, out, None), []
+    outcome = run_study(
+        study, planned, planned if runs is None else runs, Measuring.of(study, None), out, pool, lines.append
+    )
     return outcome, lines

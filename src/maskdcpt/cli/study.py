@@ -76,16 +76,15 @@ def run(argv: list[str]) -> int:
         raise UserError("--out DIR is needed, the folder of the study, or --dry-run")
     out = options.out or Path("study")
     study = read_study(options.recipe)
-    runs = choose(
-        plan_runs(study, out, options.data), arms=options.only, families=options.families, seeds=options.seeds
-    )
+    planned = plan_runs(study, out, options.data)
+    runs = choose(planned, arms=options.only, families=options.families, seeds=options.seeds)
     for line in _plan(study, runs):
         print(line, flush=True)
     if options.dry_run:
         return 0
     # Other processes may take a while to start: what is missing is told before.
     measuring = Measuring.of(study, options.tests)
-    outcome = run_study(study, runs, measuring, out, Processes(options.workers, say_above_bar), say_above_bar)
+    outcome = run_study(study, planned, runs, measuring, out, Processes(options.workers, say_above_bar), say_above_bar)
     print(f"runs: {outcome.done} of {len(runs)} done, {len(outcome.failures)} failed")
     for failure in outcome.failures:
         print(f"failed: {failure.run}: {failure.problem}")

@@ -30,7 +30,7 @@ class Cost(NamedTuple):
     finetuning: int
     """Of a step of fine-tuning, with the classifier that reads along where pre-training leaves one."""
     plain: int
-    """Of a step of fine-tuning without a classifier."""
+    """Of a step of the study's own fine-tuning, without a classifier."""
 
 
 class Steps(NamedTuple):
@@ -42,7 +42,7 @@ class Steps(NamedTuple):
     """Of fine-tuning."""
 
 
-def count_cost(first: PretrainConfig | None, second: FinetuneConfig) -> Cost:
+def count_cost(first: PretrainConfig | None, second: FinetuneConfig, plain: FinetuneConfig) -> Cost:
     """Counts the arithmetic of training steps by taking the passes forward once, on noise.
 
     A gradient counts as two such passes. What PyTorch counts for gradients itself is wrong for depthwise
@@ -51,18 +51,19 @@ def count_cost(first: PretrainConfig | None, second: FinetuneConfig) -> Cost:
     Args:
         first: Pre-training; None for none.
         second: Fine-tuning.
+        plain: Fine-tuning that the budget is counted in.
 
     Raises:
         UserError: If crop, patch and network do not fit together.
     """
-    plain = _plain(replace(second, init=None, loss=replace(second.loss, naming=0.0)))
+    unit = _plain(replace(plain, init=None, loss=replace(plain.loss, naming=0.0)))
     if first is None:
-        return Cost(0, plain, plain)
+        return Cost(0, _plain(second), unit)
     model, minimised = pretraining(first)
     with TemporaryDirectory() as folder:
         save_model(Path(folder), model.backbone, model.classifier)
         tuned = _step(*finetuning(second, folder), second)
-    return Cost(_step(model, minimised, first), tuned, plain)
+    return Cost(_step(model, minimised, first), tuned, unit)
 
 
 def divide(steps: int, share: float, cost: Cost | None = None) -> Steps:
@@ -73,11 +74,12 @@ def divide(steps: int, share: float, cost: Cost | None = None) -> Steps:
         share: Part of the budget for pre-training.
         cost: What steps cost, where the arithmetic is what has to be equal; without it each step counts as one.
     """
-    if cost is None or not share:
+    if cost is None:
         before = round(steps * share)
         return Steps(before, steps - before)
     budget = steps * cost.plain
-    return Steps(round(share * budget / cost.pretraining), round((1 - share) * budget / cost.finetuning))
+    before = round(share * budget / cost.pretraining) if share else 0
+    return Steps(before, round((1 - share) * budget / cost.finetuning))
 
 
 @lru_cache  # most arms of a study have the same

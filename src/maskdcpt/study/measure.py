@@ -22,7 +22,7 @@ from maskdcpt.study.recipe import StudyConfig
 from maskdcpt.study.rows import ENTERING, FINAL, StudyRow
 from maskdcpt.training import FinetuneConfig
 
-VERSION = 2
+VERSION = 3
 """Grows with every change that may change a number; what was measured before is measured anew then."""
 
 

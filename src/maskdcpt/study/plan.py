@@ -77,6 +77,10 @@ class Chain:
     """One or more."""
 
 
+PLAIN = ArmConfig(name="plain", title="the study's own fine-tuning", share=0.0)
+"""What budgets are counted in."""
+
+
 def plan_runs(study: StudyConfig, out: Path, data: Path | None) -> list[Run]:
     """All runs of a study, in their order.
 
@@ -96,7 +100,8 @@ def plan_runs(study: StudyConfig, out: Path, data: Path | None) -> list[Run]:
         folder = out / family / name / str(seed)
         first, second = _configs(study, family, arm, seed, data)
         if (family, name) not in costs:
-            costs[family, name] = count_cost(first, second)
+            _, plain = _configs(study, family, PLAIN, seed, data)
+            costs[family, name] = count_cost(first, second, plain)
         cost = costs[family, name]
         share = study.share_of(arm)
         budget = round(study.steps * arm.part)

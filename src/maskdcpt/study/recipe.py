@@ -10,7 +10,7 @@ from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
 from maskdcpt.config import configuration, flatten, from_dict, read_toml
-from maskdcpt.degradations import CATALOGUE
+from maskdcpt.degradations import CATALOGUE, Level
 from maskdcpt.degradations.catalogue import from_dict as level_from_dict
 from maskdcpt.errors import UserError, naming, nearest, require
 from maskdcpt.evaluation.probe_samples import LEAST
@@ -39,6 +39,9 @@ class ArmConfig:
     """Unique; its folder."""
     title: str
     """What it is, one line."""
+    added: str = ""
+    """What results had been seen when it was added to the recipe, if any had: then its own are to be taken for a hint,
+    until runs with other seeds confirm them."""
     share: float | None = None
     """Share of the budget that is spent on pre-training, 0 for none; without it that of the study."""
     part: float = 1.0
@@ -74,10 +77,11 @@ class TestConfig:
     """Unique."""
     title: str
     """What it is, a few words."""
-    damage: Literal["trained", "levels", "untrained", "pairs", "photos"]
+    damage: Literal["trained", "levels", "untrained", "mixtures", "pairs", "photos"]
     """What is done to clean images: each trained type at one of its levels, which takes turns from image to image; the
-    ``levels`` of the test; each type that shares no kind with a trained one, at its middle level. Or what they are:
-    pairs of damaged and clean images, or photos without a clean original, which PIQE judges."""
+    ``levels`` of the test; each type that no trained kind of damage is in, or each mixture that one is in, at its
+    middle level. Or what they are: pairs of damaged and clean images, or photos without a clean original, which PIQE
+    judges."""
     folders: tuple[str, ...] = ()
     """Folders of images below the one that ``--tests`` names; empty for the embedded test images."""
     levels: tuple[Table, ...] = ()
@@ -227,10 +231,22 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
     return result
 
 
-def untrained_types(types: Iterable[str]) -> list[str]:
-    """The types of the catalogue that have no kind of damage in common with those named."""
+def middle_level(name: str) -> Level:
+    """The middle one of the levels of a type of damage."""
+    levels = CATALOGUE[name].levels
+    return levels[len(levels) // 2]
+
+
+def untrained_types(types: Iterable[str], mixed: bool = False) -> list[str]:
+    """The types of the catalogue that are not trained.
+
+    Args:
+        types: Names of those that are trained.
+        mixed: Which of them: those whose middle level has a trained kind of damage in it, or all others.
+    """
     trained = {kind for name in types for kind in CATALOGUE[name].kinds}
-    return [entry.name for entry in CATALOGUE if not trained & set(entry.kinds)]
+    others = [entry.name for entry in CATALOGUE if not trained & set(entry.kinds)]
+    return [name for name in others if bool(trained & set(middle_level(name).ingredients())) == mixed]
 
 
 def _require_name(where: str, name: str) -> None:

@@ -38,13 +38,20 @@ class StudyOutcome:
 
 
 def run_study(
-    study: StudyConfig, runs: Sequence[Run], measuring: Measuring, out: Path, pool: Pool, say: Callable[[str], object]
+    study: StudyConfig,
+    planned: Sequence[Run],
+    runs: Sequence[Run],
+    measuring: Measuring,
+    out: Path,
+    pool: Pool,
+    say: Callable[[str], object],
 ) -> StudyOutcome:
     """Trains and measures, or goes on with it; runs that are done are left as they are.
 
     Args:
         study: The whole study.
-        runs: Those of its runs that are wanted.
+        planned: All of its runs, which have to be as they were begun, those that are not wanted too.
+        runs: Those that are wanted.
         measuring: What they are measured on.
         out: Folder of the study, made where missing.
         pool: What runs are worked off by; runs with one pre-training are one task.
@@ -60,7 +67,7 @@ def run_study(
 
     with sole_owner(out / ".lock", "running a study in"), stop.listening():
         remove_unfinished(out)
-        require_same(runs)
+        require_same(planned)
         with atomic_file(out / STUDY) as temporary:
             write_bytes(temporary, to_toml(study).encode())
         tasks = [Task((), measuring, out), *(Task(chain.runs, measuring, out) for chain in chains(runs))]
