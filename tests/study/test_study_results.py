@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 from statistics import fmean
 
 import numpy as np
@@ -14,12 +15,14 @@ from maskdcpt.cli.main import main
 from maskdcpt.data.procedural import procedural_image
 from maskdcpt.degradations import CATALOGUE
 from maskdcpt.errors import UserError
+from maskdcpt.files import read_json, write_json
 from maskdcpt.images import write_image
 from maskdcpt.parallel import HERE
 from maskdcpt.recipes import presets
 from maskdcpt.study import choose, plan_runs, read_study
 from maskdcpt.study.cases import cases, count_cases
 from maskdcpt.study.gains import Comparison, accepted_names, correlation, interval_over_runs
+from maskdcpt.study.page import write_study_report
 from maskdcpt.study.recipe import TestConfig as StudyTest
 from maskdcpt.study.recipe import middle_level, untrained_types
 from maskdcpt.study.results import gather, write_results
@@ -123,9 +126,15 @@ def test_a_kind_of_level_may_be_named_by_its_type():
 
 
 def test_correlation_needs_something_to_correlate():
-    assert correlation([(0, 0), (1, 1), (2, 2)]) == pytest.approx(1)
+    assert correlation([(0, 0), (1, 1), (2, 2)]).mean == pytest.approx(1)
     assert correlation([(0, 0), (1, 1)]) is None
     assert correlation([(0, 0), (0, 1), (0, 2)]) is None
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, 12))
+    y = 0.6 * x + 0.8 * rng.standard_normal((400, 12))
+    found = [correlation(list(zip(*pair, strict=True))) for pair in zip(x, y, strict=True)]
+    held = sum(each.low <= 0.6 <= each.high for each in found)
+    assert 0.92 < held / 400 < 0.98, "of 95 in 100 intervals"
 
 
 def test_rows_come_back_as_they_were(tmp_path):
@@ -199,7 +208,11 @@ def test_the_page_follows_from_its_files_to_the_byte(finished, tmp_path):
     assert re.findall(r"^\| `(\S+)` \| `(\S+)` \|", worth, re.M) == [
         ("method", "alone"),
     ], "the others fine-tune otherwise, too"
+    assert "alone: `naming`, `several`." in worth
     assert "seeds 0 only" in page
+    found = page.partition("## What holds")[2].partition("\n## ")[0]
+    (seen,) = re.findall(r"^\| `seen` \|.*\| (.*?) \|$", found, re.MULTILINE)
+    assert re.fullmatch(r"several [+-]\d\.\d\d", seen), "of one seed there is no interval"
     targets = {target for target in re.findall(r"\]\(([^)]+)\)", page) if target.startswith("results/")}
     assert len(targets) >= 7
     assert all((tmp_path / "first" / target).exists() for target in targets)
@@ -225,6 +238,66 @@ def test_parts_of_a_study_make_the_whole_and_what_is_missing_is_told(finished, t
         gather([tmp_path / "1", tmp_path / "0"])
 
 
+def test_parts_that_do_not_belong_together_are_refused(finished, tmp_path):
+    for part in ("a", "b"):
+        write_results(gather([finished]), tmp_path / part)
+    table, about = tmp_path / "b" / "rows.parquet", tmp_path / "b" / "about.json"
+    rows, facts = read_study_rows(table), read_json(about)
+    assert gather([tmp_path / "a", tmp_path / "b"]).about["made_with"] == facts["made_with"]
+    other = {**facts, "made_with": [{**facts["made_with"][0], "maskdcpt": "9"}]}
+    write_json(about, other)
+    assert gather([tmp_path / "a", tmp_path / "b"]).about["made_with"] == [*facts["made_with"], *other["made_with"]]
+    write_json(about, {**facts, "training_images_sha256": "0" * 64})
+    with pytest.raises(UserError, match="trained on 2 sets of images and cannot be compared"):
+        gather([tmp_path / "a", tmp_path / "b"])
+    write_json(about, facts)
+    shifted = [dataclasses.replace(row, psnr=row.psnr + 0.1) if row.family == "input" else row for row in rows]
+    write_study_rows(table, shifted)
+    with pytest.raises(UserError, match=f"{tmp_path / 'b'}: was measured on other images"):
+        gather([tmp_path / "a", tmp_path / "b"])
+
+
+def test_tables_that_do_not_fit_together_are_told(finished, tmp_path):
+    write_results(gather([finished]), tmp_path)
+    rows = read_study_rows(tmp_path / "rows.parquet")
+    write_study_rows(tmp_path / "rows.parquet", [row for row in rows if row.run != ("small", "method", 1)])
+    with pytest.raises(UserError, match=r"rows\.parquet lacks rows of small/method/1"):
+        gather([tmp_path])
+
+
+def test_results_do_not_go_into_the_folder_of_the_study(finished):
+    before = set(finished.rglob("*"))
+    with pytest.raises(UserError, match="a study is run here; name another folder"):
+        write_results(gather([finished]), finished)
+    assert set(finished.rglob("*")) == before
+
+
+def test_a_step_takes_as_long_as_in_the_quickest_run_with_as_much_arithmetic(finished):
+    comparison = Comparison(gather([finished]))
+    runs = [dataclasses.replace(facts, finetuning_seconds=1.0 + facts.seed) for facts in comparison.results.runs]
+    timed = Comparison(comparison.results._replace(runs=runs))
+    for facts in runs:
+        if facts.arm == "scratch":
+            assert timed.seconds(facts) == facts.steps
+            assert timed.seconds(facts, 3) == 3
+
+
+def test_arms_that_were_added_later_say_so(finished, tmp_path):
+    arms = [*TINY["arms"][:-1], {**TINY["arms"][-1], "added": "after the first seed"}]
+    results = gather([finished])._replace(study=tiny(arms=arms))
+    page = write_study_report(results, tmp_path / "results").read_text()
+    assert "| the method's fine-tuning alone; added after the first seed |" in page
+
+
+@pytest.mark.slow
+def test_the_page_of_the_project_follows_from_its_files(tmp_path):
+    docs = Path(__file__).parents[2] / "docs"
+    assert (
+        write_study_report(gather([docs / "results"]), tmp_path / "results").read_text()
+        == (docs / "results.md").read_text()
+    )
+
+
 def test_a_damaged_table_of_results_is_told(finished, tmp_path):
     write_results(gather([finished]), tmp_path)
     table = tmp_path / "runs.csv"
@@ -239,8 +312,6 @@ def test_a_damaged_table_of_results_is_told(finished, tmp_path):
 
 
 def test_no_results_are_told():
-    from pathlib import Path
-
     with pytest.raises(UserError, match="no folder of a study"):
         gather([Path("nowhere")])
 

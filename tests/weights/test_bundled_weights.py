@@ -135,9 +135,23 @@ def test_numbers_of_16_bits_are_read_as_float32(universal_weights, tmp_path):
     assert weights_sha256(load_backbone(tmp_path / "model"), None) == weights_sha256(half, None)
 
 
+def test_the_weights_that_are_packed_are_those_that_were_measured(script):
+    """The very weights of the package, with their calibration and card; all other tests have small ones instead."""
+    folder = ROOT / "src" / "maskdcpt" / "weights" / "default"
+    facts = read_json(folder / script.FACTS)
+    backbone, classifier = load_model(folder)
+    assert weights_sha256(backbone, classifier) == facts["sha256"]
+    assert classifier.classes == DataConfig(clean=0.05).classes
+    assert load_calibration(folder, classifier.classes).clean.found > 0
+    rows = script.read_table(folder / script.ROWS)
+    assert (folder / script.CARD).read_text() == script.render(folder, facts, rows)
+    assert sum((folder / name).stat().st_size for name in ("model.safetensors", "classifier.safetensors")) < 12e6
+
+
 def test_weights_are_part_of_what_is_packed():
     assert weights._folder() == Path(maskdcpt.__file__).parent / "weights"
     place = "src/maskdcpt/weights/default/model.safetensors"
+    assert (ROOT / place).is_file()
     # Hatchling packs all files of the package but those that git ignores.
     ignored = subprocess.run(["git", "check-ignore", "-q", place], cwd=ROOT, check=False)
     if ignored.returncode == 128:

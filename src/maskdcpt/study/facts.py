@@ -53,20 +53,10 @@ class RunFacts:
         """Arithmetic in all."""
         return self.flops_at(self.steps)
 
-    @property
-    def seconds(self) -> float:
-        """Time of all steps."""
-        return self.seconds_at(self.steps)
-
     def flops_at(self, step: int) -> int:
         """Arithmetic of so many steps."""
         first = min(step, self.pretraining_steps)
         return first * self.pretraining_flops + (step - first) * self.finetuning_flops
-
-    def seconds_at(self, step: int) -> float:
-        """Time of so many steps."""
-        first = min(step, self.pretraining_steps)
-        return first * self.pretraining_seconds + (step - first) * self.finetuning_seconds
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from statistics import fmean
+from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -59,7 +61,9 @@ def learning_curves(comparison: Comparison, family: str) -> bytes:
     with figure_style():
         figure = Figure(figsize=(9.0, 3.4 + 0.18 * len(arms) / 4), layout="constrained")
         panels = figure.subplots(1, 3, sharey=True)
-        longest = max((facts.seconds for facts in comparison.results.runs if facts.family == family), default=0)
+        longest = max(
+            (comparison.seconds(facts) for facts in comparison.results.runs if facts.family == family), default=0
+        )
         unit = time_unit(longest)
         titles = ("steps", "arithmetic in TFLOP, counted", f"{unit.name}, measured")
         for number, arm in enumerate(arms):
@@ -123,21 +127,27 @@ def accuracy_plot(comparison: Comparison, test: str) -> bytes:
 
 
 def _marks(axes: Axes, found: Sequence[tuple[float, Interval]], title: str, place: int) -> None:
-    means = [each.mean for _, each in found]
-    lows = [each.mean - (each.mean if each.low is None else each.low) for _, each in found]
-    highs = [(each.mean if each.high is None else each.high) - each.mean for _, each in found]
+    """Means with their intervals; hollow where there are too few runs for one."""
+    look: dict[str, Any] = {
+        "color": COLOURS[place % len(COLOURS)],
+        "marker": MARKS[place % len(MARKS)],
+        "markersize": 4,
+    }
+    sure = [(height, each.mean, each.low, each.high) for height, each in found if each.low is not None]
+    unsure = [(height, each.mean) for height, each in found if each.low is None]
+    heights, means, lows, highs = np.array(sure, dtype=float).reshape(-1, 4).T
     axes.errorbar(
         means,
-        [height for height, _ in found],
-        xerr=[lows, highs],
+        heights,
+        xerr=[means - lows, highs - means],
         label=title,
-        color=COLOURS[place % len(COLOURS)],
-        marker=MARKS[place % len(MARKS)],
         linestyle="none",
-        markersize=4,
         elinewidth=1.2,
         capsize=2,
+        **look,
     )
+    for height, mean in unsure:
+        axes.plot(mean, height, linestyle="none", fillstyle="none", **look)
 
 
 def _curve(comparison: Comparison, family: str, arm: str) -> Iterator[tuple[float, float, float, float]]:
@@ -154,6 +164,6 @@ def _curve(comparison: Comparison, family: str, arm: str) -> Iterator[tuple[floa
             yield (
                 step,
                 fmean(runs[seed].flops_at(step) for seed, _ in found),
-                fmean(runs[seed].seconds_at(step) for seed, _ in found),
+                fmean(comparison.seconds(runs[seed], step) for seed, _ in found),
                 fmean(psnr for _, psnr in found),
             )

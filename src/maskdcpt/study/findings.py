@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from maskdcpt.degradations import CATALOGUE
-from maskdcpt.study.gains import Comparison, correlation
-from maskdcpt.study.markdown import interval_text, percent_text, source, table
+from maskdcpt.study.gains import Comparison
+from maskdcpt.study.markdown import interval_text, source, table
 from maskdcpt.study.recipe import TestConfig
-from maskdcpt.study.rows import ENTERING, FINAL, INPUT
+from maskdcpt.study.rows import INPUT
 
 INPUT_RUN = (INPUT, INPUT, 0)
 
@@ -22,20 +22,22 @@ def summary(comparison: Comparison, folder: str) -> Iterator[str]:
     yield ""
     yield (
         "For each test the arms whose mean gain over all networks that they were tried with has a 95 % interval, over "
-        "seeds, that lies on one side of zero; the others cannot be told from what they are compared with. Of so "
-        "many intervals some exclude zero by chance: about one in twenty where there is no difference at all."
+        "seeds, that lies on one side of zero; those whose interval does not cannot be told from what they are "
+        "compared with, and of a single run there is no interval. Of so many intervals some exclude zero by chance: "
+        "about one in twenty where there is no difference at all, and since most arms are compared with the same runs, "
+        "they err together."
     )
     yield ""
     rows = []
     for test in study.tests:
-        told: dict[int, list[str]] = {1: [], -1: [], 0: []}
+        told: dict[int | None, list[str]] = {1: [], -1: [], 0: [], None: []}
         way = -1 if test.metric == "piqe" else 1
         for arm in study.compared:
             found = comparison.over_runs(families, arm, test.name, test.metric)
             if found is not None:
-                told[way * found.sign].append(f"{arm} {found.mean:+.2f}")
+                told[None if found.low is None else way * found.sign].append(f"{arm} {found.mean:+.2f}")
         rows.append((f"`{test.name}`", *("; ".join(part) or "none" for part in told.values())))
-    yield from table(("test", "better", "worse", "not told apart"), rows)
+    yield from table(("test", "better", "worse", "not told apart", "too few runs"), rows)
     yield from source(folder, "rows.parquet")
 
 
@@ -49,7 +51,7 @@ def gains(comparison: Comparison, folder: str) -> Iterator[str]:
         "Mean difference from the arm compared with, paired by seed and image, with its 95 % interval over seeds "
         "(Student's t). The last column is the interval over images of these very networks (bootstrap): it tells how "
         "much hangs on the choice of test images, not on that of seeds. All networks are those that an arm was tried "
-        "with. Bold: the interval excludes zero."
+        "with, and `runs` is their number. Bold: the interval excludes zero."
     )
     yield ""
     for test in study.tests:
@@ -64,10 +66,10 @@ def gains(comparison: Comparison, folder: str) -> Iterator[str]:
         rows = []
         for arm in study.compared:
             cells = [comparison.over_runs([name], arm, test.name, metric) for name in families]
-            cells.append(comparison.over_runs(families, arm, test.name, metric))
-            cells.append(comparison.over_images(families, arm, test.name, metric))
-            rows.append((f"`{arm}`", *map(interval_text, cells)))
-        yield from table(("arm", *families, "all networks", "over images"), rows)
+            both = comparison.over_runs(families, arm, test.name, metric)
+            cells += [both, comparison.over_images(families, arm, test.name, metric)]
+            rows.append((f"`{arm}`", *map(interval_text, cells), str(both.size) if both else "0"))
+        yield from table(("arm", *families, "all networks", "over images", "runs"), rows)
         yield from source(folder, "rows.parquet")
     yield from _ssim_gains(comparison, folder)
 
@@ -81,10 +83,10 @@ def worth(comparison: Comparison, folder: str) -> Iterator[str]:
     yield "## What pre-training is worth where it costs nothing"
     yield ""
     yield (
-        "Runs of arms that fine-tune as all do, compared with as many steps of that and nothing before: how papers "
-        "compare, whose pre-training comes on top. What gains here and loses above is worth something, and less than "
-        "the steps of plain training that it takes the place of. Intervals over seeds, all networks; of photos PIQE, "
-        "lower is better, else PSNR in dB."
+        "Arms with pre-training, compared with the arm of the very same fine-tuning and nothing before: how papers "
+        "compare, whose pre-training comes on top, whatever it took. What gains here and loses above is worth "
+        "something, and less than the steps of plain training that it takes the place of. Intervals over seeds, all "
+        "networks; of photos PIQE, lower is better, else PSNR in dB."
     )
     yield ""
     rows = []
@@ -94,6 +96,12 @@ def worth(comparison: Comparison, folder: str) -> Iterator[str]:
         ]
         rows.append((f"`{arm}`", f"`{name}`", *map(interval_text, cells)))
     yield from table(("arm", "compared with", *(test.name for test in study.tests)), rows)
+    first = {facts.arm: facts for facts in comparison.results.runs}
+    others = [arm for arm in study.compared if arm in first and first[arm].pretraining_steps and arm not in alone]
+    if others:
+        listed = ", ".join(f"`{arm}`" for arm in others)
+        yield f"Not here, since no arm has their fine-tuning, as long and with the same settings, alone: {listed}."
+        yield ""
     yield from source(folder, "rows.parquet", "runs.csv")
 
 
@@ -147,9 +155,9 @@ def costs(comparison: Comparison, folder: str) -> Iterator[str]:
     yield ""
     yield (
         "Arithmetic is counted: a pass forward with its decoders, three times, for a gradient takes as much "
-        "as two. Time is the median of a step times their number, on a machine that may have had other work; "
-        "it depends on it, and on how samples are made. Both in what the arm compared with takes; curves are "
-        "means over seeds on the embedded test images."
+        "as two. Time is the number of steps, times what a step took in the quickest of the runs whose steps have as "
+        "much arithmetic, since the others may have shared their machine. Both in what the arm compared with takes; "
+        "curves are means over seeds on the embedded test images."
     )
     yield ""
     for family in comparison.study.families:
@@ -164,48 +172,12 @@ def costs(comparison: Comparison, folder: str) -> Iterator[str]:
             if runs:
                 relative = [
                     f"{fmean(map(of, runs)) / fmean(map(of, base)):.2f}" if base else "-"
-                    for of in (lambda facts: facts.flops, lambda facts: facts.seconds)
+                    for of in (lambda facts: facts.flops, comparison.seconds)
                 ]
                 steps = f"{runs[0].pretraining_steps:,} + {runs[0].finetuning_steps:,}"
-                rows.append((f"`{arm.name}`", steps, *relative, f"{fmean(facts.seconds for facts in runs) / 60:.1f}"))
+                rows.append((f"`{arm.name}`", steps, *relative, f"{fmean(map(comparison.seconds, runs)) / 60:.1f}"))
         yield from table(("arm", "steps", "arithmetic", "time", "minutes"), rows)
         yield from source(folder, "runs.csv", "curves.csv")
-
-
-def accuracy(comparison: Comparison, folder: str) -> Iterator[str]:
-    """How well the damage is told, and whether that goes with restoring it well."""
-    test = comparison.study.main_test
-    yield "## Telling the damage, and restoring it"
-    yield ""
-    yield (
-        "The probe is logistic regression on means and deviations of features, so that networks without a "
-        "classifier can be asked too; from scratch it asks the random network. Types are named by the "
-        f"network's own classifier. Both in % of images, means over seeds. PSNR is that of `{test.name}`."
-    )
-    yield ""
-    yield f"![Probe accuracy and PSNR]({folder}/accuracy.svg)"
-    yield ""
-    for family in comparison.study.families:
-        rows = []
-        for arm in comparison.study.arm_names:
-            runs = [facts for facts in comparison.results.runs if (facts.family, facts.arm) == (family, arm)]
-            if runs:
-                named = [
-                    percent_text([comparison.accuracy(each.run, stage) for each in runs]) for stage in (ENTERING, FINAL)
-                ]
-                probes = [
-                    percent_text([each.probe_entering for each in runs]),
-                    percent_text([each.probe_final for each in runs]),
-                ]
-                psnr = comparison.arm_mean(family, arm, test.name, "psnr")
-                cells = (probes[0], named[0], probes[1], named[1], "-" if psnr is None else f"{psnr:.2f}")
-                rows.append((f"`{arm}`", *cells))
-        yield f"### {family}, accuracy"
-        yield ""
-        head = ("arm", "probe, entering", "named, entering", "probe, final", "named, final", "PSNR")
-        yield from table(head, rows)
-        yield from _correlations(comparison, family, test)
-        yield from source(folder, "runs.csv", "rows.parquet")
 
 
 def _ssim_gains(comparison: Comparison, folder: str) -> Iterator[str]:
@@ -221,19 +193,6 @@ def _ssim_gains(comparison: Comparison, folder: str) -> Iterator[str]:
     ]
     yield from table(("arm", *tests), rows)
     yield from source(folder, "rows.parquet")
-
-
-def _correlations(comparison: Comparison, family: str, test: TestConfig) -> Iterator[str]:
-    runs = [facts for facts in comparison.results.runs if facts.family == family]
-    scored = [(facts, psnr) for facts in runs if (psnr := comparison.mean(facts.run, test.name, "psnr")) is not None]
-    named = [(value, psnr) for facts, psnr in scored if (value := comparison.accuracy(facts.run, ENTERING)) is not None]
-    probed = [(facts.probe_entering, psnr) for facts, psnr in scored]
-    for title, points in (("the probe", probed), ("naming by the classifier", named)):
-        found = correlation(points)
-        told = "cannot be told" if found is None else f"is {found:+.2f}"
-        runs_of = f"{len(points)} runs of all arms"
-        yield f"The correlation of {title} on entering fine-tuning with the final PSNR {told} ({runs_of})."
-        yield ""
 
 
 def _score(comparison: Comparison, runs: Sequence[tuple[str, str, int]], test: TestConfig) -> str:

@@ -12,6 +12,7 @@ from scipy import stats
 
 from maskdcpt.degradations import CATALOGUE
 from maskdcpt.evaluation.bootstrap import estimate, resampled_means
+from maskdcpt.study.facts import RunFacts
 from maskdcpt.study.results import StudyResults
 from maskdcpt.study.rows import FINAL, StudyRow
 
@@ -75,10 +76,6 @@ class Comparison:
         for row in results.rows:
             self._rows.setdefault((row.run, row.stage, row.test), []).append(row)
 
-    def families(self, arm: str) -> list[str]:
-        """Networks of which an arm has runs that are done."""
-        return [name for name in self.study.families if self.seeds(name, arm)]
-
     def seeds(self, family: str, arm: str) -> list[int]:
         """Seeds of the runs of an arm that are done."""
         return [facts.seed for facts in self.results.runs if (facts.family, facts.arm) == (family, arm)]
@@ -110,6 +107,19 @@ class Comparison:
             ):
                 return name
         return None
+
+    def seconds(self, facts: RunFacts, step: int | None = None) -> float:
+        """Time of so many steps of a run, or of all.
+
+        A step counts as much as in the quickest run of the network whose steps have the same arithmetic: the others had
+        to share their machine.
+        """
+        runs = [other for other in self.results.runs if other.family == facts.family]
+        first = [each.pretraining_seconds for each in runs if each.pretraining_flops == facts.pretraining_flops]
+        second = [each.finetuning_seconds for each in runs if each.finetuning_flops == facts.finetuning_flops]
+        step = facts.steps if step is None else step
+        before = min(step, facts.pretraining_steps)
+        return before * min(first) + (step - before) * min(second)
 
     def gains(
         self, family: str, arm: str, test: str, metric: str, group: str | None = None, against: str | None = None
@@ -215,11 +225,19 @@ def accepted_names(group: str) -> set[str]:
     return {group, *(entry.name for entry in CATALOGUE if any(kind.type_name == group for kind in entry.kinds))}
 
 
-def correlation(points: Sequence[tuple[float, float]]) -> float | None:
-    """Pearson's coefficient; None of fewer than three points, or where one coordinate never changes."""
+def correlation(points: Sequence[tuple[float, float]]) -> Interval | None:
+    """Pearson's coefficient; None of fewer than three points, or where one coordinate never changes.
+
+    Its interval, of four points or more, is that of Fisher's transformation (Fisher, "On the probable error of a
+    coefficient of correlation deduced from a small sample", Metron 1921), for points that are independent.
+    """
     if len(points) < 3:
         return None
     x, y = (np.array(values) for values in zip(*points, strict=True))
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
-    return float(np.corrcoef(x, y)[0, 1])
+    found = float(np.corrcoef(x, y)[0, 1])
+    if len(points) < 4 or abs(found) >= 1:
+        return Interval(found, None, None, len(points))
+    reach = float(stats.norm.ppf((1 + LEVEL) / 2)) / math.sqrt(len(points) - 3)
+    return Interval(found, math.tanh(math.atanh(found) - reach), math.tanh(math.atanh(found) + reach), len(points))

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from maskdcpt.files import atomic_file, write_bytes
 from maskdcpt.study.figures import accuracy_plot, forest, learning_curves
-from maskdcpt.study.findings import accuracy, costs, gains, scores, summary, types, worth
+from maskdcpt.study.findings import costs, gains, scores, summary, types, worth
 from maskdcpt.study.gains import Comparison
 from maskdcpt.study.markdown import source, table
 from maskdcpt.study.results import StudyResults, write_results
+from maskdcpt.study.telling import accuracy
 
 
 def write_study_report(results: StudyResults, out: Path) -> Path:
@@ -76,11 +77,13 @@ def _state(comparison: Comparison, folder: str) -> Iterator[str]:
         yield f"Complete: all {len(grid)} runs of the recipe are in, no arm and no seed is left out."
     yield ""
     about = results.about
+    for made in about.get("made_with", ()):
+        where = made["cuda"] or f"CPU, {made['threads']} thread{'s' if made['threads'] > 1 else ''} a run"
+        yield f"Made with maskdcpt {made['maskdcpt']}, torch {made['packages']['torch']} ({where})."
+        yield ""
     if about:
-        where = about["cuda"] or f"CPU, {about['threads']} thread{'s' if about['threads'] > 1 else ''} a run"
         yield (
-            f"Made with maskdcpt {about['maskdcpt']}, torch {about['packages']['torch']} ({where}) from "
-            f"{about['training_images']:,} clean training images (SHA-256 of their names "
+            f"All runs are from the same {about['training_images']:,} clean training images (SHA-256 of their names "
             f"`{about['training_images_sha256'][:16]}`)."
         )
         yield ""
@@ -92,12 +95,13 @@ def _setting(comparison: Comparison, folder: str) -> Iterator[str]:
     yield ""
     yield (
         f"Every run is worth {study.steps:,} optimiser steps unless the table says otherwise, for seeds "
-        f"{', '.join(map(str, study.seeds))} and the networks {', '.join(study.families)}."
+        f"{', '.join(map(str, study.seeds))} and the networks {', '.join(_sizes(comparison))}."
     )
     yield ""
     rows = []
     for arm in study.arms:
-        limits = [*(f"{name} only" for name in [", ".join(arm.families)] if name)]
+        limits = [f"added {arm.added}"] if arm.added else []
+        limits += [*(f"{name} only" for name in [", ".join(arm.families)] if name)]
         limits += [f"seeds {', '.join(map(str, arm.seeds))} only"] if arm.seeds else []
         begins = {facts.begins_with for facts in comparison.results.runs if facts.arm == arm.name} - {""}
         limits += [f"begins with the pre-training of {name}" for name in sorted(begins)]
@@ -111,6 +115,12 @@ def _setting(comparison: Comparison, folder: str) -> Iterator[str]:
             )
         )
     yield from table(("arm", "what it is", "pre-training", "equal in", "compared with"), rows)
+    if any(arm.added for arm in study.arms):
+        yield (
+            "Arms that were added after some results had been seen say so. What they reach with seeds whose results "
+            "were known then is a hint, for it is by these that they were thought of; new seeds confirm it, or not."
+        )
+        yield ""
     tests = [
         (f"`{test.name}`", test.title, str(len(comparison.cases(test.name))), test.metric.upper())
         for test in study.tests
@@ -119,6 +129,12 @@ def _setting(comparison: Comparison, folder: str) -> Iterator[str]:
     yield "A case is one image with one damage. Groups of a test, such as types of damage, count alike, large or small."
     yield ""
     yield from source(folder, "study.toml", "rows.parquet")
+
+
+def _sizes(comparison: Comparison) -> Iterator[str]:
+    sizes = {facts.family: facts.parameters for facts in comparison.results.runs}
+    for name in comparison.study.families:
+        yield f"{name} ({sizes[name]:,} weights)" if name in sizes else name
 
 
 def _limits(comparison: Comparison, folder: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from maskdcpt.files import atomic_file, read_json, write_bytes, write_csv, write
 from maskdcpt.study.facts import CurvePoint, RunFacts
 from maskdcpt.study.plan import FINETUNE
 from maskdcpt.study.recipe import StudyConfig
-from maskdcpt.study.rows import INPUT, ROWS, StudyRow, read_study_rows, write_study_rows
+from maskdcpt.study.rows import FINAL, INPUT, ROWS, StudyRow, read_study_rows, write_study_rows
 from maskdcpt.study.run import STUDY
 from maskdcpt.study.work import MEASURED
 from maskdcpt.training.run import CONFIG, ENVIRONMENT, IMAGES
@@ -63,7 +64,7 @@ def gather(folders: Sequence[Path]) -> StudyResults:
     study = parts[0].study
     for part, folder in zip(parts[1:], folders[1:], strict=True):
         study = _joined(study, part.study, folder)
-        if _cases(part) != _cases(parts[0]):
+        if not _alike(_inputs(part), _inputs(parts[0])):
             raise UserError(f"{folder}: was measured on other images than {folders[0]}")
     rows: dict[tuple[str, str, int], list[StudyRow]] = {}
     for part in parts:
@@ -83,7 +84,7 @@ def gather(folders: Sequence[Path]) -> StudyResults:
             (point for point in points.values() if _run(point) in places),
             key=lambda point: (places[_run(point)], point.step),
         ),
-        parts[0].about,
+        _merged([part.about for part in parts if part.about], ", ".join(map(str, folders))),
     )
 
 
@@ -91,8 +92,11 @@ def write_results(results: StudyResults, out: Path) -> None:
     """Writes the files of results into a folder, made where missing; the same results give the same bytes.
 
     Raises:
+        UserError: If a study is run in the folder, which its results would then stand for.
         OSError: If one cannot be written.
     """
+    if (out / INPUT / MEASURED).is_file():
+        raise UserError(f"{out}: a study is run here; name another folder for its results")
     out.mkdir(parents=True, exist_ok=True)
     write_study_rows(out / ROWS, results.rows)
     write_csv(out / RUNS, RunFacts, results.runs)
@@ -110,13 +114,16 @@ def _read(folder: Path) -> StudyResults:
 
 
 def _read_written(folder: Path, study: StudyConfig) -> StudyResults:
-    return StudyResults(
-        study,
-        read_study_rows(folder / ROWS),
-        _read_csv(folder / RUNS, RunFacts),
-        _read_csv(folder / CURVES, CurvePoint),
-        read_json(folder / ABOUT),
-    )
+    rows, runs = read_study_rows(folder / ROWS), _read_csv(folder / RUNS, RunFacts)
+    measured: dict[tuple[str, str, int], set[tuple[str, ...]]] = {}
+    for row in rows:
+        if row.stage == FINAL:
+            measured.setdefault(row.run, set()).add((row.test, *row.case))
+    wanted = measured.get((INPUT, INPUT, 0), set())
+    for facts in runs:
+        if measured.get(facts.run, set()) != wanted:
+            raise UserError(f"{folder}: {ROWS} lacks rows of {'/'.join(map(str, facts.run))}; gather them again")
+    return StudyResults(study, rows, runs, _read_csv(folder / CURVES, CurvePoint), read_json(folder / ABOUT))
 
 
 def _read_study(folder: Path, study: StudyConfig) -> StudyResults:
@@ -126,7 +133,7 @@ def _read_study(folder: Path, study: StudyConfig) -> StudyResults:
     rows = read_study_rows(folder / INPUT / ROWS)
     runs: list[RunFacts] = []
     curves: list[CurvePoint] = []
-    about: dict[str, Any] = {}
+    abouts: list[dict[str, Any]] = []
     for family, arm, seed in study.grid():
         place = folder / family / arm / str(seed)
         measured = read_json(place / MEASURED) if (place / MEASURED).is_file() else {}
@@ -135,20 +142,31 @@ def _read_study(folder: Path, study: StudyConfig) -> StudyResults:
         runs.append(from_dict(RunFacts, measured["run"], where=str(place / MEASURED)))
         rows += read_study_rows(place / ROWS)
         curves += _curve(place / FINETUNE, runs[-1])
-        about = about or _about(place / FINETUNE)
-    return StudyResults(study, rows, runs, curves, about)
+        abouts.append(_about(place / FINETUNE))
+    return StudyResults(study, rows, runs, curves, _merged(abouts, str(folder)))
 
 
 def _about(run: Path) -> dict[str, Any]:
     made = read_json(run / ENVIRONMENT)
     images = (run / IMAGES).read_bytes()
     device = read_toml(run / CONFIG)["train"]["device"]
+    known = {name: made[name] for name in ("maskdcpt", "python", "packages", "threads")}
     return {
-        **{name: made[name] for name in ("maskdcpt", "python", "packages", "threads")},
-        "cuda": None if device == "cpu" else made["cuda"],
         "training_images": len(images.splitlines()),
         "training_images_sha256": hashlib.sha256(images).hexdigest(),
+        "made_with": [{**known, "cuda": None if device == "cpu" else made["cuda"]}],
     }
+
+
+def _merged(abouts: Sequence[dict[str, Any]], where: str) -> dict[str, Any]:
+    """What is the same for all runs, and each environment that some were made with."""
+    if not abouts:
+        return {}
+    images = {about["training_images_sha256"] for about in abouts}
+    if len(images) > 1:
+        raise UserError(f"{where}: runs were trained on {len(images)} sets of images and cannot be compared")
+    made = [each for about in abouts for each in about["made_with"]]
+    return {**abouts[0], "made_with": [each for place, each in enumerate(made) if each not in made[:place]]}
 
 
 def _curve(run: Path, facts: RunFacts) -> list[CurvePoint]:
@@ -180,8 +198,18 @@ def _joined(study: StudyConfig, other: StudyConfig, folder: Path) -> StudyConfig
     )
 
 
-def _cases(part: StudyResults) -> set[tuple[str, ...]]:
-    return {(row.test, *row.case) for row in part.rows if row.family == INPUT}
+def _inputs(part: StudyResults) -> dict[tuple[str, ...], float]:
+    """What was measured of the damaged images."""
+    return {
+        (row.test, *row.case): value
+        for row in part.rows
+        if row.family == INPUT and (value := row.piqe if row.psnr is None else row.psnr) is not None
+    }
+
+
+def _alike(mine: dict[tuple[str, ...], float], other: dict[tuple[str, ...], float]) -> bool:
+    """Whether two machines have measured the same; they may differ in the last digits."""
+    return mine.keys() == other.keys() and all(math.isclose(mine[case], other[case], abs_tol=0.01) for case in mine)
 
 
 def _run(point: CurvePoint) -> tuple[str, str, int]:
