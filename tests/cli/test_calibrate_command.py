@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -64,6 +65,13 @@ def test_bad_input_is_exit_code_2_and_one_line(command, tiny, words, message):
     assert message in err
     assert err.splitlines()[-1].startswith("error: ")
     assert not (tiny / CALIBRATION).exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_measured(command, tiny, monkeypatch):
+    monkeypatch.setattr("os.access", lambda place, mode: Path(place) != tiny)
+    code, out, err = command("calibrate", tiny)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"error: {tiny}: cannot be written to, and a calibration lies beside its weights")
 
 
 def test_weights_without_a_classifier_are_refused(command, tmp_path, tiny):

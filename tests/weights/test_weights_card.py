@@ -1,11 +1,8 @@
 """The card of weights: what it says follows from what was measured, and nothing else."""
 
-import importlib.util
 import json
 import re
 import shutil
-from importlib.machinery import SourceFileLoader
-from pathlib import Path
 
 import pytest
 
@@ -15,16 +12,6 @@ from maskdcpt.evaluation.synthetic import HELD_OUT, SEEN
 from maskdcpt.files import write_json
 from maskdcpt.pretraining import load_model
 from maskdcpt.pretraining.weights import weights_sha256
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "make-card"
-
-
-@pytest.fixture(scope="module")
-def script():
-    loader = SourceFileLoader("make_card", str(SCRIPT))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("make_card", loader))
-    loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,8 @@ def run(argv: list[str]) -> int:
     folder = find_weights(place)
     if (folder / CALIBRATION).exists() and not options.force:
         raise UserError(f"{folder / CALIBRATION} exists; --force replaces it")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{folder}: cannot be written to, and a calibration lies beside its weights; copy them first")
     backbone, classifier = load_model(folder)
     if classifier is None:
         raise UserError(f"{options.weights}: these weights have no classifier; pre-training makes one")
