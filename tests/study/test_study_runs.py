@@ -151,6 +151,19 @@ def test_parts_are_chosen_by_name(tmp_path):
         choose(runs, arms=["several"], families=[], seeds=[1])
 
 
+def test_an_arm_may_be_tried_again_with_seeds_that_are_new(tmp_path):
+    again = {"name": "again", "title": "", "seeds": [5, 6]}
+    scratch = {**TINY["arms"][0], "seeds": [0, 1, 5, 6]}
+    runs = plan(tmp_path, arms=[scratch, TINY["arms"][1], again])
+    assert list(runs) == [
+        *(("scratch", 0), ("method", 0), ("scratch", 1), ("method", 1)),
+        *(("scratch", 5), ("again", 5), ("scratch", 6), ("again", 6)),
+    ]
+    assert runs["again", 5].pretraining.train.seed == 5
+    with pytest.raises(UserError, match=r"arms, again: scratch, which it is compared with, lacks seed 5"):
+        plan(tmp_path, arms=[TINY["arms"][0], again])
+
+
 @pytest.mark.slow
 def test_a_killed_study_goes_on_to_the_same_results_and_is_alone_in_its_folder(finished, tmp_path):
     recipe = tmp_path / "tiny.toml"

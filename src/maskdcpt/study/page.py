@@ -94,15 +94,17 @@ def _setting(comparison: Comparison, folder: str) -> Iterator[str]:
     yield "## What is compared"
     yield ""
     yield (
-        f"Every run is worth {study.steps:,} optimiser steps unless the table says otherwise, for seeds "
-        f"{', '.join(map(str, study.seeds))} and the networks {', '.join(_sizes(comparison))}."
+        f"Every run is worth {study.steps:,} optimiser steps, and every arm has the seeds "
+        f"{', '.join(map(str, study.seeds))}, unless the table says otherwise. Networks: "
+        f"{', '.join(_sizes(comparison))}."
     )
     yield ""
     rows = []
     for arm in study.arms:
         limits = [f"added {arm.added}"] if arm.added else []
         limits += [*(f"{name} only" for name in [", ".join(arm.families)] if name)]
-        limits += [f"seeds {', '.join(map(str, arm.seeds))} only"] if arm.seeds else []
+        only = " only" if set(arm.seeds) < set(study.seeds) else ""
+        limits += [f"seeds {', '.join(map(str, arm.seeds))}{only}"] if arm.seeds else []
         begins = {facts.begins_with for facts in comparison.results.runs if facts.arm == arm.name} - {""}
         limits += [f"begins with the pre-training of {name}" for name in sorted(begins)]
         rows.append(

@@ -54,7 +54,8 @@ class ArmConfig:
     families: tuple[str, ...] = ()
     """Networks that it is tried with; empty for all."""
     seeds: tuple[int, ...] = ()
-    """Seeds that it is tried with; empty for all."""
+    """Seeds that it is tried with, which may be others than the study's where the arm that it is compared with has them
+    too; empty for the study's."""
     pretrain: Table = field(default_factory=dict)
     """Settings of pre-training that differ from those of the study."""
     finetune: Table = field(default_factory=dict)
@@ -139,7 +140,7 @@ class StudyConfig:
     share: float = 0.25
     """Share of the budget that arms spend on pre-training unless they say otherwise."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Each gives initial weights, samples, damage and masks, the same for all arms."""
+    """Each gives initial weights, samples, damage and masks, the same for all arms; those of arms that name none."""
     families: dict[str, Table]
     """Name of a network to its ``backbone`` settings."""
     pretrain: Table = field(default_factory=dict)
@@ -168,8 +169,10 @@ class StudyConfig:
         for arm in self.arms:
             _require_known(f"arms, {arm.name}: against", [arm.against], self.arm_names)
             _require_known(f"arms, {arm.name}: families", arm.families, self.families)
-            if strange := set(arm.seeds) - set(self.seeds):
-                raise UserError(f"arms, {arm.name}: seed {min(strange)} is none of the study's")
+            if strange := set(self.seeds_of(arm)) - set(self.seeds_of(self.arm(arm.against))):
+                raise UserError(
+                    f"arms, {arm.name}: {arm.against}, which it is compared with, lacks seed {min(strange)}"
+                )
             if arm.pretrain and not self.share_of(arm):
                 raise UserError(f"arms, {arm.name}: it has settings of pre-training, and its share is 0")
             for place, table in (("pretrain", arm.pretrain), ("finetune", arm.finetune)):
@@ -200,14 +203,19 @@ class StudyConfig:
         """Share of the budget that an arm spends on pre-training."""
         return self.share if arm.share is None else arm.share
 
+    def seeds_of(self, arm: ArmConfig) -> tuple[int, ...]:
+        """Seeds that an arm is tried with."""
+        return arm.seeds or self.seeds
+
     def grid(self) -> list[tuple[str, str, int]]:
         """Network, arm and seed of every run, seed by seed, so that what is there at any time can be compared."""
+        more = {seed for arm in self.arms for seed in arm.seeds} - set(self.seeds)
         return [
             (family, arm.name, seed)
-            for seed in self.seeds
+            for seed in (*self.seeds, *sorted(more))
             for family in self.families
             for arm in self.arms
-            if (not arm.families or family in arm.families) and (not arm.seeds or seed in arm.seeds)
+            if (not arm.families or family in arm.families) and seed in self.seeds_of(arm)
         ]
 
 
