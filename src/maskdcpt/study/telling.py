@@ -58,10 +58,10 @@ def _correlations(comparison: Comparison, family: str, test: TestConfig) -> Iter
         if found is None or found.low is None or found.high is None:
             told = "cannot be told"
         else:
-            told = f"is {found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+            told = f"is {found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}], if they were independent"
         yield (
-            f"The correlation of {title} on entering fine-tuning with the final PSNR {told}: {len(points)} runs with "
-            "pre-training and the usual fine-tuning after it, with an interval as if they were independent."
+            f"The correlation of {title} on entering fine-tuning with the final PSNR, of {len(points)} runs with "
+            f"pre-training and the usual fine-tuning after it, {told}."
         )
         yield ""
 
