@@ -86,6 +86,8 @@ def test_the_card_says_what_is_reached_and_what_is_not(
 ):
     measured(script, tmp_path / "work", weights_folder, gains, clean, piqe, tmp_path)
     run_folder = make_run("fine", steps=3)
+    told = {**json.loads((run_folder / "environment.json").read_text()), "command": ["maskdcpt", "finetune", "5d"]}
+    write_json(run_folder / "environment.json", told)
     words = ("--clean", tmp_path, "--photos", tmp_path, "--work", tmp_path / "work", "--runs", run_folder)
     run(script, monkeypatch, weights_folder, *words)
     card = (weights_folder / "README.md").read_text()
@@ -100,7 +102,7 @@ def test_the_card_says_what_is_reached_and_what_is_not(
     assert haze.endswith("| 0 % | Snow (2) |")
     assert ("No gain on average for: JPEG compression, Haze, Snow." in card) != good
     assert re.search(
-        r"^- fine, `maskdcpt .*`: 3 steps of \d+ crops of \d+ pixels, learning rate \S+,", card, re.MULTILINE
+        r"^- fine, `maskdcpt finetune 5d`: 3 steps of \d+ crops of \d+ pixels, learning rate \S+,", card, re.MULTILINE
     )
     assert str(tmp_path) not in card
     assert str(tmp_path) not in (weights_folder / "measured.json").read_text()
