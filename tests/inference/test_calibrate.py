@@ -17,7 +17,6 @@ from maskdcpt.inference.calibrate import (
     calibrate,
     conformal_threshold,
     make_flag,
-    unknown_types,
 )
 from maskdcpt.inference.evidence import Evidence
 
@@ -98,7 +97,7 @@ def test_strange_damage_is_tested_on_types_that_were_not_learnt_from():
     found = measure(Images(70), examine)
     per_image = 1 + 1 + 3  # clean, the known type, strange ones
     assert len(seen) == 70 * per_image
-    strange = unknown_types([CATALOGUE["noise"]])
+    strange = CATALOGUE.apart_from([CATALOGUE["noise"]])
     assert found.unfamiliar.negatives == 21 * 2
     expected = sum(
         strange[(3 * place + turn) % len(strange)] not in strange[::2] for place in range(49, 70) for turn in range(3)
@@ -107,8 +106,8 @@ def test_strange_damage_is_tested_on_types_that_were_not_learnt_from():
 
 
 def test_types_that_share_a_kind_with_known_ones_are_not_strange():
-    assert "noise" not in [entry.name for entry in unknown_types([CATALOGUE["gaussian_noise"]])]
-    assert unknown_types(list(CATALOGUE)) == []
+    assert "noise" not in [entry.name for entry in CATALOGUE.apart_from([CATALOGUE["gaussian_noise"]])]
+    assert CATALOGUE.apart_from(list(CATALOGUE)) == []
 
 
 def test_weights_that_know_everything_have_nothing_strange():

@@ -24,7 +24,7 @@ from maskdcpt.study.cases import cases, count_cases
 from maskdcpt.study.gains import Comparison, accepted_names, correlation, interval_over_runs
 from maskdcpt.study.page import write_study_report
 from maskdcpt.study.recipe import TestConfig as StudyTest
-from maskdcpt.study.recipe import middle_level, untrained_types
+from maskdcpt.study.recipe import untrained_types
 from maskdcpt.study.results import gather, write_results
 from maskdcpt.study.rows import FINAL, StudyRow, read_study_rows, write_study_rows
 
@@ -165,7 +165,7 @@ def test_types_that_are_not_trained_are_divided_by_whether_a_trained_one_is_in_t
     assert set(apart) | set(mixed) | {"noise", *trained[1:]} == set(CATALOGUE.names)
     assert mixed == ["streak_drop", "blur_jpeg", "low_light_blur", "low_light_weather", "low_quality"]
     kinds = {kind for name in trained for kind in CATALOGUE[name].kinds}
-    assert not any(kinds & set(middle_level(name).ingredients()) for name in apart)
+    assert not any(kinds & set(CATALOGUE[name].middle.ingredients()) for name in apart)
     tests = [StudyTest(name=name, title="", damage=name, crop=24, images=1) for name in ("untrained", "mixtures")]
     assert [[case.group for case in cases(test, None, trained)] for test in tests] == [apart, mixed]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -39,6 +39,11 @@ class Degradation:
     def kinds(self) -> tuple[type[Level], ...]:
         """The classes of the levels, held out or not, each once, in order."""
         return tuple(dict.fromkeys(type(level) for level in (*self.levels, *self.held_out)))
+
+    @property
+    def middle(self) -> Level:
+        """The middle one of ``levels``."""
+        return self.levels[len(self.levels) // 2]
 
     def only(self, kind: type[Level]) -> Degradation:
         """The part of the type that is made by one kind of level, under the kind's name."""
@@ -119,6 +124,11 @@ class Catalogue:
         if name not in self._known:
             raise UserError(f"unknown degradation {name!r}{nearest(str(name), self._known)}")
         return self._known[name]
+
+    def apart_from(self, known: Iterable[Degradation]) -> list[Degradation]:
+        """The types that share no kind of level with those that are known; kinds may still be mixtures of them."""
+        kinds = {kind for entry in known for kind in entry.kinds}
+        return [entry for entry in self if not kinds & set(entry.kinds)]
 
     def __repr__(self) -> str:
         return f"Catalogue({', '.join(self.names)})"

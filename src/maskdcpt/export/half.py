@@ -113,5 +113,4 @@ def _pictures() -> Iterator[Tensor]:
         clean = central_crop(photos[index], SIDE)
         yield clean
         for entry in CATALOGUE:
-            level = entry.levels[len(entry.levels) // 2]
-            yield apply(clean, level, seed=derive_seed("half precision", name, entry.name))
+            yield apply(clean, entry.middle, seed=derive_seed("half precision", name, entry.name))

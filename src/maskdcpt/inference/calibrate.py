@@ -90,7 +90,7 @@ def calibrate(
         raise UserError(
             f"{source}: {len(order)} images, and {LEAST_IMAGES} or more are needed to tell a rate of {LIMIT:.0%}"
         )
-    strange = unknown_types(known)
+    strange = CATALOGUE.apart_from(known)
     samples: list[Sample] = []
     with progress_bar(total=len(order), title="calibrating", unit="image") as bar:
         for place, index in enumerate(order.tolist()):
@@ -119,12 +119,6 @@ def calibrate(
         if len(strange) > 1
         else None,
     )
-
-
-def unknown_types(known: Sequence[Degradation]) -> list[Degradation]:
-    """The types of the catalogue that share no kind of level with those that are known."""
-    kinds = {kind for entry in known for kind in entry.kinds}
-    return [entry for entry in CATALOGUE if not kinds & set(entry.kinds)]
 
 
 def make_flag(samples: Sequence[Sample], deserves: Callable[[Sample], bool]) -> Flag:

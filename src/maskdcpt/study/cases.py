@@ -19,7 +19,7 @@ from maskdcpt.evaluation.testset import PairFolders, PhotoFolders, Protocol
 from maskdcpt.evaluation.testset import TestSet as FolderSet
 from maskdcpt.images import list_images
 from maskdcpt.seeds import derive_seed
-from maskdcpt.study.recipe import ProbeConfig, StudyConfig, TestConfig, middle_level, untrained_types
+from maskdcpt.study.recipe import ProbeConfig, StudyConfig, TestConfig, untrained_types
 
 
 class Case(NamedTuple):
@@ -146,7 +146,7 @@ def _levels(test: TestConfig, number: int, types: Sequence[str]) -> list[tuple[s
         return [(level.type_name, level) for level in levels]
     if test.damage == "trained":
         return [(name, CATALOGUE[name].levels[number % len(CATALOGUE[name].levels)]) for name in types]
-    return [(name, middle_level(name)) for name in untrained_types(types, mixed=test.damage == "mixtures")]
+    return [(name, CATALOGUE[name].middle) for name in untrained_types(types, mixed=test.damage == "mixtures")]
 
 
 def _found(test: TestConfig, root: Path | None) -> Iterator[Case]:

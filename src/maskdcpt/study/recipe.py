@@ -10,7 +10,7 @@ from dataclasses import field
 from typing import Any, Literal, TypeAlias
 
 from maskdcpt.config import configuration, flatten, from_dict, read_toml
-from maskdcpt.degradations import CATALOGUE, Level
+from maskdcpt.degradations import CATALOGUE
 from maskdcpt.degradations.catalogue import from_dict as level_from_dict
 from maskdcpt.errors import UserError, naming, nearest, require
 from maskdcpt.evaluation.probe_samples import LEAST
@@ -239,12 +239,6 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
     return result
 
 
-def middle_level(name: str) -> Level:
-    """The middle one of the levels of a type of damage."""
-    levels = CATALOGUE[name].levels
-    return levels[len(levels) // 2]
-
-
 def untrained_types(types: Iterable[str], mixed: bool = False) -> list[str]:
     """The types of the catalogue that are not trained.
 
@@ -252,9 +246,10 @@ def untrained_types(types: Iterable[str], mixed: bool = False) -> list[str]:
         types: Names of those that are trained.
         mixed: Which of them: those whose middle level has a trained kind of damage in it, or all others.
     """
-    trained = {kind for name in types for kind in CATALOGUE[name].kinds}
-    others = [entry.name for entry in CATALOGUE if not trained & set(entry.kinds)]
-    return [name for name in others if bool(trained & set(middle_level(name).ingredients())) == mixed]
+    known = [CATALOGUE[name] for name in types]
+    trained = {kind for entry in known for kind in entry.kinds}
+    others = CATALOGUE.apart_from(known)
+    return [entry.name for entry in others if bool(trained & set(entry.middle.ingredients())) == mixed]
 
 
 def _require_name(where: str, name: str) -> None:
