@@ -254,10 +254,15 @@ def test_other_seeds_are_other_sizes():
     assert all(min(size[1:]) >= 9 and max(size[1:]) <= 64 for sizes in drawn for size in sizes)
 
 
-def test_weights_too_large_for_a_file_are_one_line(exported, folder, monkeypatch):
+@pytest.fixture
+def converted(exported):
+    """An ONNX model that is there already; asked for before ``folder``, which replaces the way to a graph."""
     onnx = pytest.importorskip("onnx", reason="needs the extra 'export', which `make test` installs")
-    model = onnx.load(exported("swinir")[1].paths[0])
-    monkeypatch.setattr(onnx_file, "convert", lambda program, description: model)
+    return onnx.load(exported("swinir")[1].paths[0])
+
+
+def test_weights_too_large_for_a_file_are_one_line(converted, folder, monkeypatch):
+    monkeypatch.setattr(onnx_file, "convert", lambda program, description: converted)
     monkeypatch.setattr(onnx_file, "LARGEST", 1000)
     before = names(folder)
     with pytest.raises(UserError, match="GB of weights: an ONNX file holds at most"):

@@ -75,6 +75,14 @@ class Comparison:
         self._rows: dict[tuple[Key, str, str], list[StudyRow]] = {}
         for row in results.rows:
             self._rows.setdefault((row.run, row.stage, row.test), []).append(row)
+        self._quickest: dict[tuple[str, str, int], float] = {}
+        for facts in results.runs:
+            for part, flops, seconds in (
+                ("pretraining", facts.pretraining_flops, facts.pretraining_seconds),
+                ("finetuning", facts.finetuning_flops, facts.finetuning_seconds),
+            ):
+                key = (part, facts.family, flops)
+                self._quickest[key] = min(seconds, self._quickest.get(key, math.inf))
 
     def seeds(self, family: str, arm: str) -> list[int]:
         """Seeds of the runs of an arm that are done."""
@@ -98,13 +106,12 @@ class Comparison:
         if not all(facts.pretraining_steps for facts in mine.values()):
             return None
         for name in self.study.arm_names:
-            other = {family: taken[family, name] for family in mine if (family, name) in taken}
-            if self.study.arm(name).finetune != self.study.arm(arm).finetune:
-                continue
-            if other and all(
-                (facts.pretraining_steps, facts.finetuning_steps) == (0, mine[family].finetuning_steps)
-                for family, facts in other.items()
-            ):
+            pairs = [(facts, taken[family, name]) for family, facts in mine.items() if (family, name) in taken]
+            alike = self.study.arm(name).finetune == self.study.arm(arm).finetune and all(
+                not other.pretraining_steps and other.finetuning_steps == facts.finetuning_steps
+                for facts, other in pairs
+            )
+            if pairs and alike:
                 return name
         return None
 
@@ -114,12 +121,11 @@ class Comparison:
         A step counts as much as in the quickest run of the network whose steps have the same arithmetic: the others had
         to share their machine.
         """
-        runs = [other for other in self.results.runs if other.family == facts.family]
-        first = [each.pretraining_seconds for each in runs if each.pretraining_flops == facts.pretraining_flops]
-        second = [each.finetuning_seconds for each in runs if each.finetuning_flops == facts.finetuning_flops]
         step = facts.steps if step is None else step
         before = min(step, facts.pretraining_steps)
-        return before * min(first) + (step - before) * min(second)
+        of_pretraining = self._quickest["pretraining", facts.family, facts.pretraining_flops]
+        of_finetuning = self._quickest["finetuning", facts.family, facts.finetuning_flops]
+        return before * of_pretraining + (step - before) * of_finetuning
 
     def gains(
         self, family: str, arm: str, test: str, metric: str, group: str | None = None, against: str | None = None

@@ -71,7 +71,10 @@ def _state(comparison: Comparison, folder: str) -> Iterator[str]:
     results = comparison.results
     grid, missing = comparison.study.grid(), results.missing
     if missing:
-        names = ", ".join(f"{family}/{arm}/{seed}" for family, arm, seed in missing)
+        seeds: dict[tuple[str, str], list[str]] = {}
+        for family, arm, seed in missing:
+            seeds.setdefault((family, arm), []).append(str(seed))
+        names = "; ".join(f"{family}/{arm}/{', '.join(found)}" for (family, arm), found in seeds.items())
         yield f"**Not complete: {len(missing)} of {len(grid)} runs are missing:** {names}."
     else:
         yield f"Complete: all {len(grid)} runs of the recipe are in, no arm and no seed is left out."
