@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from maskdcpt.data.procedural import procedural_image
-from maskdcpt.degradations import CATALOGUE, Catalogue, apply, to_dict
+from maskdcpt.degradations import CATALOGUE, apply, catalogue, to_dict
 from maskdcpt.errors import UserError
 
 PAGE = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
@@ -16,17 +16,18 @@ SECTION = PAGE[PAGE.index("## Adding a degradation") : PAGE.index("## Adding a b
 @pytest.fixture(scope="module")
 def names():
     found: dict = {"__name__": "maskdcpt.degradations.banding"}
-    for block in re.findall(r"```python\n(.*?)```", SECTION, flags=re.DOTALL):
-        exec(block, found)
+    value_class, entry = re.findall(r"```python\n(.*?)```", SECTION, flags=re.DOTALL)
+    exec(value_class, found)
+    exec(f"CATALOGUE = Catalogue(*CATALOGUE, {entry.strip()})", vars(catalogue) | found, found)
     return found
 
 
 def test_the_new_type_is_found_drawn_recorded_and_applied(names):
-    catalogue = Catalogue(*CATALOGUE, names["BANDING"])
-    assert len(catalogue) == len(CATALOGUE) + 1
-    for level in catalogue["banding"].levels:
-        assert catalogue.from_dict(to_dict(level)) == level
-        assert catalogue.types_of(level) == (names["BANDING"],)
+    grown = names["CATALOGUE"]
+    assert len(grown) == len(CATALOGUE) + 1
+    for level in grown["banding"].levels:
+        assert grown.from_dict(to_dict(level)) == level
+        assert grown.types_of(level) == (grown["banding"],)
         assert len(apply(procedural_image(0, (64, 64)), level).unique()) <= 2**level.bits
     with pytest.raises(UserError, match=r"banding: bits is 9, but must lie in \[1, 8\]"):
         names["Banding"](9)

@@ -23,9 +23,16 @@ def test_the_example_runs(tmp_path, monkeypatch, capsys):
     assert decode_document(Path("restored.jpg").read_bytes(), "a").size == (30, 20)
 
 
+def _holds(cell: str, title: str) -> bool:
+    """Whether a cell of the table says that a format of its row has room for something."""
+    return re.sub(r" \(.*", "", cell) in ("yes", "all or nothing") or title in cell.split(", ")
+
+
 def test_every_format_and_the_limit_are_told():
-    table = re.findall(r"^\| (.+?) \| (.+?) \|", PAGE, flags=re.MULTILINE)
+    table = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if re.match(r"\| .+? \| \d", line)]
     for each in ALL:
-        depths = next(depths for names, depths in table if re.search(rf"\b{each.title}\b", names))
+        names, depths, grey, opacity, frames = next(row for row in table if re.search(rf"\b{each.title}\b", row[0]))[:5]
         assert {int(number) for number in re.findall(r"\d+", re.sub(r"\(.*?\)", "", depths))} == set(each.depths)
+        told = _holds(grey, each.title), _holds(opacity, each.title), _holds(frames, each.title)
+        assert told == (each.grey, each.alpha, each.frames), names
     assert f"{DEFAULT_LIMIT:,}" in PAGE

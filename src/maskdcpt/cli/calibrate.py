@@ -38,7 +38,7 @@ class Options:
     force: tyro.conf.FlagCreatePairsOff[bool] = False
     """Replaces a calibration that exists."""
     device: str = "auto"
-    """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
+    """cpu, cuda, cuda:1 or mps; auto is CUDA where present, else the CPU."""
 
 
 def run(argv: list[str]) -> int:

@@ -37,7 +37,7 @@ class Options:
     """Prints each line as JSON: image, all types with their probabilities, clean and unfamiliar (true, false, or null
     where the weights cannot tell), reason, and complete (whether no damage is known that they would overlook)."""
     device: str = "auto"
-    """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
+    """cpu, cuda, cuda:1 or mps; auto is CUDA where present, else the CPU."""
 
 
 def run(argv: list[str]) -> int:

@@ -76,7 +76,7 @@ class Options:
     """Processes that measure images side by side, each on one thread and with networks of its own; 0 for one on each
     processor."""
     device: str = "auto"
-    """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
+    """cpu, cuda, cuda:1 or mps; auto is CUDA where present, else the CPU."""
 
 
 def run(argv: list[str]) -> int:

@@ -59,7 +59,7 @@ class Options:
     force: tyro.conf.FlagCreatePairsOff[bool] = False
     """Replaces results that exist."""
     device: str = "auto"
-    """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
+    """cpu, cuda, cuda:1 or mps; auto is CUDA where present, else the CPU."""
 
 
 def run(argv: list[str]) -> int:

@@ -33,7 +33,7 @@ class Options:
     force: tyro.conf.FlagCreatePairsOff[bool] = False
     """Replaces a page that exists."""
     device: str = "auto"
-    """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
+    """cpu, cuda, cuda:1 or mps; auto is CUDA where present, else the CPU."""
 
 
 def run(argv: list[str]) -> int:

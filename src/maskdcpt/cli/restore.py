@@ -65,7 +65,7 @@ class Options:
     depth: Literal[8, 16, 32] | None = None
     """Bits of a sample, 32 for floating point; without it those of each original."""
     metadata: bool = True
-    """Keeps EXIF, XMP, colour profile and resolution."""
+    """Keeps EXIF, XMP, texts and resolution; the colour profile is kept anyway."""
     clean: Literal["auto", "leave", "restore"] = "auto"
     """What becomes of images that look clean; auto restores a single image and leaves those of a folder."""
     only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="TYPE")] = ()
@@ -89,7 +89,7 @@ class Options:
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Prints a line of JSON for each image instead of text."""
     device: str = "auto"
-    """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
+    """cpu, cuda, cuda:1 or mps; auto is CUDA where present, else the CPU."""
 
 
 def run(argv: list[str]) -> int:

@@ -24,7 +24,7 @@ class Options:
     """default for those of the package; a folder of weights or of a training run, a file of weights, user/name on the
     Hugging Face Hub, or a network that maskdcpt export wrote."""
     device: str = "auto"
-    """cpu, cuda or mps; auto is CUDA where present, else the CPU."""
+    """cpu, cuda, cuda:1 or mps; auto is CUDA where present, else the CPU."""
     runtime: Literal["auto", "torch", "onnx", "openvino"] = "auto"
     """What runs the network; auto is torch for weights, and what a file was exported for else."""
     tile: Annotated[int, tyro.conf.arg(metavar="PIXELS")] = 0
