@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 import torch
 from PIL import Image
 
+from maskdcpt.classes import CLEAN
 from maskdcpt.config import from_dict
 from maskdcpt.data import DataConfig, DegradedCrops, training_data
 from maskdcpt.data.procedural import procedural_image
+from maskdcpt.data.sources import EmbeddedImages
 from maskdcpt.data.tables import DESCRIPTION
 from maskdcpt.images import write_image
 
@@ -39,15 +41,17 @@ def test_the_recipe_on_the_page_makes_samples_of_all_sources(tmp_path):
     values = tomllib.loads(re.search(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)[1])["data"]
     config = from_dict(DataConfig, values | {"folder": str(tmp_path)}, where="page")
     mixed = training_data(config)
-    assert mixed.names == [
+    embedded = [name for name in mixed.names if name.startswith("embedded/")]
+    assert len(embedded) == len(EmbeddedImages("train").names)
+    assert [name for name in mixed.names if name not in embedded] == [
         "photos/a.png",
         "rain/x/1 rain_streak",
         "haze.parquet/h0 haze",
         "real night/row-00000000 low_light",
     ]
     samples = DegradedCrops(mixed, config, seed=0)
-    labels = torch.stack([samples[index].label for index in range(40)])
-    assert set(labels.tolist()) == {0, 1, 2, 3}
+    labels = torch.stack([samples[index].label for index in range(60)])
+    assert set(labels.tolist()) == {0, 1, 2, 3, config.classes.index(CLEAN)}
     assert json.loads(text)["type"] == "haze"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from maskdcpt.backbones.checkpoints import checkpoints
 from maskdcpt.data import DataConfig
 from maskdcpt.errors import Preempted, UserError
 from maskdcpt.files import file_sha256
@@ -16,7 +17,6 @@ from maskdcpt.inference import Restorer
 from maskdcpt.pretraining import load_model, save_model
 from maskdcpt.training import ClassifierFitConfig, FitConfig, finetune, fit_classifier
 from maskdcpt.training import shown as showing
-from maskdcpt.training.checkpoint import checkpoints
 from maskdcpt.training.learner import Learner
 
 TYPES = ("gaussian_noise", "low_light", "haze")

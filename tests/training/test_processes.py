@@ -9,9 +9,10 @@ import sys
 import pytest
 from safetensors.torch import load_file
 
+from maskdcpt.backbones.checkpoints import checkpoints
 from maskdcpt.config import to_toml
 from maskdcpt.training import pretrain, read_metrics
-from maskdcpt.training.checkpoint import checkpoints, load_state
+from maskdcpt.training.checkpoint import load_state
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 

@@ -9,19 +9,21 @@ import signal
 import sys
 import time
 from itertools import islice
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from maskdcpt.backbones import load_backbone
+from maskdcpt.backbones.checkpoints import checkpoints
 from maskdcpt.config import from_dict, read_toml
 from maskdcpt.data import DataConfig, SourceConfig
 from maskdcpt.errors import Preempted, UserError
 from maskdcpt.files import read_rows
 from maskdcpt.pretraining import load_model
 from maskdcpt.training import PretrainConfig, RestorationLossConfig, finetune, pretrain, read_metrics
-from maskdcpt.training.checkpoint import checkpoints, load_state
+from maskdcpt.training.checkpoint import load_state, newest_checkpoint, save_checkpoint
 
 MEASURED = {"seconds", "samples_per_second", "data_wait", "memory_gib"}
 """Of a row of the log what no two runs share."""
@@ -319,6 +321,31 @@ def test_a_run_without_a_sound_checkpoint_begins_anew_and_says_so(pretraining, t
         "going on from the checkpoint before",
         "none is left, training begins anew",
     ]
+
+
+def test_a_checkpoint_below_damaged_ones_stays_and_they_go(pretraining, tmp_path):
+    newest = pretrain(pretraining, tmp_path / "run")
+    model = SimpleNamespace(**dict(zip(("backbone", "classifier"), load_model(newest), strict=True)))
+    for state in newest.parent.glob("*/state.pt"):
+        state.write_bytes(b"")
+    made = save_checkpoint(tmp_path / "run", 1, model, {"step": 1})
+    assert checkpoints(tmp_path / "run") == [made]
+    assert newest_checkpoint(tmp_path / "run") == made
+
+
+def test_weights_that_are_not_those_of_training_are_refused(pretraining, tmp_path):
+    newest = pretrain(pretraining, tmp_path / "run")
+    assert load_backbone(tmp_path / "run").config == load_backbone(newest).config
+    file = newest / "model.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-3] ^= 1  # a number changes, and the file is read as before
+    file.write_bytes(data)
+    for place in (tmp_path / "run", newest, file):
+        with pytest.raises(UserError, match=r"step-00000006: model.safetensors is damaged; expected what"):
+            load_backbone(place)
+    (newest / "state.pt").unlink()
+    file.write_bytes(bytes(data[:-3]) + bytes([data[-3] ^ 1]) + bytes(data[-2:]))
+    load_backbone(tmp_path / "run")  # what training goes on from is not needed to restore
 
 
 def test_the_sums_of_a_checkpoint_are_those_that_other_tools_read(pretraining, tmp_path):

@@ -15,13 +15,14 @@ from safetensors.torch import load_file
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from maskdcpt.backbones import build_backbone, layer_scales
+from maskdcpt.backbones.checkpoints import checkpoints
 from maskdcpt.data import training_batches, training_data
 from maskdcpt.errors import UserError
 from maskdcpt.masking import VisibleMask
 from maskdcpt.pretraining import ClassificationDecoder, PretrainingModel, RestorationModel, focal_loss
 from maskdcpt.seeds import derive_seed
 from maskdcpt.training import finetune, pretrain, read_metrics, start
-from maskdcpt.training.checkpoint import checkpoints, load_state
+from maskdcpt.training.checkpoint import load_state
 from maskdcpt.training.config import TrainConfig
 from maskdcpt.training.guard import PATIENCE
 from maskdcpt.training.optimizer import build_optimizer

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from maskdcpt.backbones.base import Backbone
+from maskdcpt.backbones.checkpoints import SUMS, checkpoints, damage
 from maskdcpt.backbones.presets import FAMILIES, build_backbone
 from maskdcpt.backbones.states import read_safetensors, read_state_dict, recognise, require_numbers
 from maskdcpt.config import from_dict, to_dict
@@ -85,7 +86,7 @@ def find_weights(path: Path) -> Path:
     """The folder that holds the weights: ``path`` itself, the newest checkpoint of the run in it, or a file's folder.
 
     Raises:
-        UserError: If there is neither.
+        UserError: If there is neither, or they are not those that training wrote.
     """
     if path.is_file():
         path = path.parent
@@ -94,8 +95,13 @@ def find_weights(path: Path) -> Path:
             f"{path}: no such file or folder of weights; expected a folder with {WEIGHTS} and {CONFIG}, a training run "
             "or a file of weights"
         )
-    for folder in (path, *sorted((path / "checkpoints").glob("step-*"), reverse=True)):
+    for folder in (path, *reversed(checkpoints(path))):
         if (folder / WEIGHTS).is_file() and (folder / CONFIG).is_file():
+            problem = damage(folder, {WEIGHTS, CONFIG}) if (folder / SUMS).is_file() else None
+            if problem is not None:
+                raise UserError(
+                    f"{folder}: {problem}; expected what training wrote, as in another checkpoint of the run"
+                )
             return folder
     raise UserError(f"{path}: no weights here; expected {WEIGHTS} and {CONFIG}, or a training run with a checkpoint")
 

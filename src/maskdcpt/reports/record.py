@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import torch
 
 from maskdcpt.backbones import BackboneConfig, build_backbone
+from maskdcpt.backbones.checkpoints import CHECKPOINTS, checkpoints
 from maskdcpt.backbones.weights import WEIGHTS
 from maskdcpt.config import configuration, flatten, from_dict, read_toml
 from maskdcpt.errors import UserError
 from maskdcpt.evaluation import Row
 from maskdcpt.files import read_json, unique_names
 from maskdcpt.training import read_metrics
-from maskdcpt.training.checkpoint import checkpoints
-from maskdcpt.training.run import CHECKPOINTS, CONFIG, ENVIRONMENT
+from maskdcpt.training.run import CONFIG, ENVIRONMENT
 from maskdcpt.training.validation import ValidationSet, read_validation, read_validation_set
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import tomli_w
 from tqdm import tqdm
 
+from maskdcpt.backbones.checkpoints import checkpoints
 from maskdcpt.errors import Preempted, UserError
 from maskdcpt.files import atomic_file, read_json, write_bytes, write_json
 from maskdcpt.inference import RestoreOptions, Restorer
@@ -26,7 +27,6 @@ from maskdcpt.study.measure import Measuring, measure_network, probe_network, st
 from maskdcpt.study.plan import RUN, Run
 from maskdcpt.study.rows import ENTERING, FINAL, INPUT, ROWS, StudyRow, write_study_rows
 from maskdcpt.training import finetune, pretrain, read_metrics
-from maskdcpt.training.checkpoint import checkpoints
 from maskdcpt.training.finetune import finetuning
 
 MEASURED = "measured.json"

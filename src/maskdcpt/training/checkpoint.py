@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +10,12 @@ from typing import Any
 
 import torch
 
+from maskdcpt.backbones.checkpoints import CHECKPOINTS, SUMS, checkpoints, damage
 from maskdcpt.files import atomic_folder, file_sha256, write_bytes
 from maskdcpt.pretraining import PretrainingModel, RestorationModel, save_model
-from maskdcpt.training.run import CHECKPOINTS, CONFIG
+from maskdcpt.training.run import CONFIG
 
 STATE = "state.pt"
-SUMS = "SHA256SUMS"
-"""What every other file has to hash to, in the form that ``sha256sum --check`` reads."""
-SUM = re.compile(r"(?P<sum>[0-9a-f]{64})  (?P<name>[\w.-]+)")
-"""A line of it."""
 KEEP = 2
 """How many of the newest checkpoints stay: one more than needed, in case the last is damaged."""
 
@@ -50,6 +46,9 @@ def save_checkpoint(run: Path, step: int, averaged: PretrainingModel | Restorati
         write_bytes(temporary / CONFIG, (run / CONFIG).read_bytes())
         sums = [f"{file_sha256(path)}  {path.name}\n" for path in sorted(temporary.iterdir())]
         write_bytes(temporary / SUMS, "".join(sums).encode())
+    for later in checkpoints(run):
+        if later.name > folder.name:  # damaged, or training would have gone on from it
+            shutil.rmtree(later)
     for old in checkpoints(run)[:-KEEP]:
         shutil.rmtree(old)
     return folder
@@ -59,11 +58,6 @@ def load_state(checkpoint: Path) -> dict[str, Any]:
     """The training state of a checkpoint, on the CPU."""
     state: dict[str, Any] = torch.load(checkpoint / STATE, map_location="cpu", weights_only=True)
     return state
-
-
-def checkpoints(run: Path) -> list[Path]:
-    """The checkpoints of a run, oldest first, sound or not."""
-    return sorted((run / CHECKPOINTS).glob("step-*"))
 
 
 def newest_checkpoint(run: Path, say: Callable[[str], None] | None = None) -> Path | None:
@@ -76,26 +70,10 @@ def newest_checkpoint(run: Path, say: Callable[[str], None] | None = None) -> Pa
     folders = checkpoints(run)
     while folders:
         folder = folders.pop()
-        problem = _damage(folder)
+        problem = damage(folder)
         if problem is None:
             return folder
         if say is not None:
             consequence = "going on from the checkpoint before" if folders else "none is left, training begins anew"
             say(f"{folder}: {problem}; {consequence}")
     return None
-
-
-def _damage(folder: Path) -> str | None:
-    try:
-        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
-        for line in lines:
-            entry = SUM.fullmatch(line)
-            if entry is None:
-                return f"{SUMS} is damaged"
-            if file_sha256(folder / entry["name"]) != entry["sum"]:
-                return f"{entry['name']} is damaged"
-    except FileNotFoundError as error:
-        return f"{Path(error.filename).name} is missing"
-    except UnicodeDecodeError:
-        return f"{SUMS} is damaged"
-    return None if lines else f"{SUMS} is damaged"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maskdcpt.backbones.checkpoints import CHECKPOINTS
 from maskdcpt.config import flatten, from_dict, read_toml, to_dict, to_toml
 from maskdcpt.data import DataConfig, image_folders
 from maskdcpt.environment import environment
@@ -31,7 +32,6 @@ ENVIRONMENT = "environment.json"
 METRICS = "metrics.jsonl"
 QUARANTINE = "quarantine.jsonl"
 RESTARTS = "restarts.jsonl"
-CHECKPOINTS = "checkpoints"
 IMAGES = "images.txt"
 LOCK = ".lock"
 

@@ -19,6 +19,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.wrappers import _FabricOptimizer
 from torch import Tensor, nn
 
+from maskdcpt.backbones.checkpoints import checkpoints
 from maskdcpt.data import Batch, DataConfig
 from maskdcpt.devices import move
 from maskdcpt.errors import Preempted
@@ -29,7 +30,7 @@ from maskdcpt.pretraining import Outputs, PretrainingModel, RestorationModel
 from maskdcpt.progress import progress_bar
 from maskdcpt.signals import StopAsked, StopRequest
 from maskdcpt.training.average import RunningMean
-from maskdcpt.training.checkpoint import checkpoints, load_state, newest_checkpoint, save_checkpoint
+from maskdcpt.training.checkpoint import load_state, newest_checkpoint, save_checkpoint
 from maskdcpt.training.config import TrainConfig
 from maskdcpt.training.display import Display
 from maskdcpt.training.guard import Guard
