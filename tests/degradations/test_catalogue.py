@@ -243,3 +243,18 @@ def test_something_of_the_picture_is_always_left(entry, photos):
             assert ((result > 3 / 255) & (result < 250 / 255)).float().mean() > 0.25, level
             pair = torch.stack([result.mean(0).flatten(), photo.mean(0).flatten()])
             assert torch.corrcoef(pair)[0, 1] > 0.2, level
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "same"),
+    [
+        ("noise", "noise", True),
+        ("noise", "gaussian_noise", True),
+        ("gaussian_noise", "poisson_noise", False),
+        ("noise", "haze", False),
+        ("haze", "clean", False),
+        ("clean", "clean", True),
+    ],
+)
+def test_a_type_may_be_named_by_a_kind_of_its_levels(name, other, same):
+    assert CATALOGUE.name_the_same(name, other) is CATALOGUE.name_the_same(other, name) is same

@@ -63,6 +63,15 @@ def test_rows_hold_what_the_metrics_say():
     assert summarise(rows, INPUT).psnr == pytest.approx(fmean(row.psnr for row in rows if row.arm == INPUT))
 
 
+def test_types_count_alike_however_many_levels_they_have():
+    def row(type_name, level, psnr, predicted):
+        return Row("p v1", "net", "one", type_name, level, psnr, psnr / 100, predicted)
+
+    rows = [row("noise", "1", 20.0, "gaussian_noise"), row("noise", "2", 30.0, "haze"), row("haze", "1", 10.0, "haze")]
+    found = summarise(rows, "net")
+    assert (found.psnr, found.ssim, found.accuracy) == pytest.approx((17.5, 0.175, 0.75))
+
+
 def test_rows_are_written_whole(tmp_path):
     rows = evaluate(PROTOCOL, {}, Images())
     write_csv(tmp_path / "rows.csv", Row, rows)

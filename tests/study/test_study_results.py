@@ -21,7 +21,7 @@ from maskdcpt.parallel import HERE
 from maskdcpt.recipes import presets
 from maskdcpt.study import choose, plan_runs, read_study
 from maskdcpt.study.cases import cases, count_cases
-from maskdcpt.study.gains import Comparison, accepted_names, correlation, interval_over_runs
+from maskdcpt.study.gains import Comparison, correlation, interval_over_runs
 from maskdcpt.study.page import write_study_report
 from maskdcpt.study.recipe import TestConfig as StudyTest
 from maskdcpt.study.recipe import untrained_types
@@ -118,11 +118,6 @@ def test_networks_count_alike_over_images_however_many_seeds_they_have(finished)
     assert over_runs.mean == pytest.approx(fmean(means))
     assert over_images.mean == pytest.approx(fmean(means))
     assert over_images.low < over_images.mean < over_images.high
-
-
-def test_a_kind_of_level_may_be_named_by_its_type():
-    assert accepted_names("gaussian_noise") == {"gaussian_noise", "noise"}
-    assert accepted_names("haze") == {"haze"}
 
 
 def test_correlation_needs_something_to_correlate():

@@ -130,6 +130,16 @@ class Catalogue:
         kinds = {kind for entry in known for kind in entry.kinds}
         return [entry for entry in self if not kinds & set(entry.kinds)]
 
+    def name_the_same(self, name: str, other: str) -> bool:
+        """Whether both names are one, or one is that of a type and the other that of a kind of its levels.
+
+        So ``noise`` and ``gaussian_noise`` do, and ``gaussian_noise`` and ``poisson_noise`` do not.
+        """
+        if name == other:
+            return True
+        one, two = self._known.get(name), self._known.get(other)
+        return one is not None and two is not None and one.label == two.label and bool({name, other} & set(self.names))
+
     def __repr__(self) -> str:
         return f"Catalogue({', '.join(self.names)})"
 

@@ -8,6 +8,7 @@ from statistics import fmean
 
 from maskdcpt import metrics
 from maskdcpt.data import CleanImages
+from maskdcpt.degradations import CATALOGUE
 from maskdcpt.errors import naming
 from maskdcpt.evaluation.protocol import Case, cases, damages_of
 from maskdcpt.evaluation.testset import Protocol
@@ -92,17 +93,23 @@ def _measure(protocol: Protocol, case: Case, arm: str, restorer: Restorer | None
 
 
 def summarise(rows: Iterable[Row], arm: str, type_name: str | None = None) -> Summary:
-    """Means of one arm over one type of damage, or over all rows.
+    """Means of one arm over one type of damage, or over all.
 
-    Every image and level counts the same; types have the same number of rows, so the mean over all rows is also
-    the mean of the types' means.
+    Every image and level of a type counts the same, and so does every type, however many levels are measured of it.
     """
-    chosen = [row for row in rows if row.arm == arm and type_name in (None, row.type)]
-    classified = [row.predicted == row.type for row in chosen if row.predicted]
+    types: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.arm == arm and type_name in (None, row.type):
+            types.setdefault(row.type, []).append(row)
+    named = [
+        fmean(CATALOGUE.name_the_same(row.predicted, row.type) for row in chosen)
+        for found in types.values()
+        if (chosen := [row for row in found if row.predicted])
+    ]
     return Summary(
-        psnr=fmean(row.psnr for row in chosen),
-        ssim=fmean(row.ssim for row in chosen),
-        accuracy=fmean(classified) if classified else None,
+        psnr=fmean(fmean(row.psnr for row in found) for found in types.values()),
+        ssim=fmean(fmean(row.ssim for row in found) for found in types.values()),
+        accuracy=fmean(named) if named else None,
     )
 
 

@@ -275,31 +275,28 @@ def _named(rows: Sequence[Measurement], known: Sequence[str]) -> Named:
     cases = {(row.set, row.image, row.level): row for row in rows}.values() if metric else ()
     counts: dict[str, dict[str, int]] = {}
     right = asked = 0
-    labels = {label_of(name) for name in known}
     for row in cases:
         if not row.type or not row.predicted:
             continue
         found = counts.setdefault(row.type, {})
         found[row.predicted] = found.get(row.predicted, 0) + 1
-        if label_of(row.type) in labels:
+        if _is_known(row.type, known):
             asked += 1
-            right += label_of(row.type) == label_of(row.predicted)
+            right += CATALOGUE.name_the_same(row.type, row.predicted)
     return Named(counts, right, asked)
-
-
-def label_of(name: str) -> int | str:
-    """The number of a type of damage, also of a kind of its levels; the name itself where it is none of ours."""
-    return CATALOGUE[name].label if name in CATALOGUE else name
 
 
 def unseen_tasks(rows: Sequence[Measurement], classes: Sequence[str]) -> list[str]:
     """The tasks all of whose damage is of types that a classifier with these classes does not know."""
-    labels = {label_of(name) for name in classes}
     tasks: dict[str, bool] = {}
     for row in rows:
         if row.type:
-            tasks[row.task] = tasks.get(row.task, True) and label_of(row.type) not in labels
+            tasks[row.task] = tasks.get(row.task, True) and not _is_known(row.type, classes)
     return [task for task, unseen in tasks.items() if unseen]
+
+
+def _is_known(name: str, classes: Sequence[str]) -> bool:
+    return any(CATALOGUE.name_the_same(name, each) for each in classes)
 
 
 def as_plain(results: Results) -> dict[str, Any]:

@@ -177,7 +177,7 @@ class Comparison:
         """Share of the images of tests of trained types whose damage a classifier names rightly; None without one."""
         tests = [test.name for test in self.study.tests if test.damage == "trained"]
         rows = [row for test in tests for row in self._rows.get((run, stage, test), []) if row.named]
-        return fmean(row.named in accepted_names(row.group) for row in rows) if rows else None
+        return fmean(CATALOGUE.name_the_same(row.named, row.group) for row in rows) if rows else None
 
     def cases(self, test: str) -> set[tuple[str, str, str]]:
         """Group, image and level of all that was measured of a test."""
@@ -224,11 +224,6 @@ def _image_means(scores: Sequence[Scores], group: str) -> dict[str, float]:
         for (image, _), value in each[group].items():
             images.setdefault(image, []).append(value)
     return {image: fmean(found) for image, found in images.items()}
-
-
-def accepted_names(group: str) -> set[str]:
-    """The names of a type of damage: its own and, of a kind of level, that of the type that it belongs to."""
-    return {group, *(entry.name for entry in CATALOGUE if any(kind.type_name == group for kind in entry.kinds))}
 
 
 def correlation(points: Sequence[tuple[float, float]]) -> Interval | None:
