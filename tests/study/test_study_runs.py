@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -15,12 +16,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from maskdcpt.cli.main import main
 from maskdcpt.data import training_batches, training_data
-from maskdcpt.errors import UserError
+from maskdcpt.errors import Preempted, UserError
 from maskdcpt.parallel import HERE
 from maskdcpt.seeds import derive_seed
-from maskdcpt.study import Measuring, choose, plan_runs, steps_done, steps_wanted
+from maskdcpt.study import Measuring, choose, plan_runs, steps_done, steps_wanted, work
 from maskdcpt.study.budget import Cost, Steps, count_cost, divide
-from maskdcpt.study.results import gather
+from maskdcpt.study.results import gather, write_results
 from maskdcpt.training import read_metrics
 from maskdcpt.training.finetune import finetuning
 from maskdcpt.training.pretrain import pretraining
@@ -128,6 +129,35 @@ def test_changed_settings_are_refused_and_new_arms_are_not(finished, tmp_path):
     assert [run.steps for run in runs] == [Steps(1, 7)]
 
 
+def test_a_study_is_not_run_among_the_results_of_one(finished, tmp_path):
+    write_results(gather([finished]), tmp_path)
+    before = (tmp_path / "study.toml").read_bytes()
+    with pytest.raises(UserError, match="results of a study lie here; name another folder to run one in"):
+        run_all(tiny(title="another"), tmp_path, HERE)
+    assert (tmp_path / "study.toml").read_bytes() == before
+
+
+def test_asked_to_stop_while_it_measures_it_ends_there_and_goes_on(finished, tmp_path, monkeypatch):
+    study, out, measure = tiny(arms=TINY["arms"][:1], seeds=[0]), tmp_path / "study", work.measure_network
+    shutil.copytree(finished / "input", out / "input")
+
+    def asked(*args):
+        rows = measure(*args)
+        yield next(rows)
+        os.kill(os.getpid(), signal.SIGTERM)
+        yield from rows
+
+    monkeypatch.setattr(work, "measure_network", asked)
+    with pytest.raises(Preempted, match="asked to stop"):
+        run_all(study, out, HERE)
+    run = out / "small" / "scratch" / "0"
+    assert read_metrics(run / "finetune")
+    assert not (run / "measured.json").exists()
+    monkeypatch.undo()
+    outcome, _ = run_all(study, out, HERE)
+    assert outcome.done == 1
+
+
 def test_a_run_that_fails_does_not_stop_the_others(tmp_path, capsys):
     arms = [{"name": "bad", "title": "", "pretrain": {"train": {"lr": 1e30}}}, TINY["arms"][0]]
     recipe = tmp_path / "bad.toml"
@@ -217,5 +247,12 @@ def test_a_wrong_recipe_is_told_in_one_line():
         tiny(probe={"samples": 2})
     with pytest.raises(UserError, match=r"probe: samples is 600, and its folders hold \d+ images"):
         Measuring.of(tiny(probe={"samples": 600}), None)
+    with pytest.raises(UserError, match=r"probe: crop is 4096, and \S+ has \d+ x \d+ pixels"):
+        Measuring.of(tiny(probe={"crop": 4096}), None)
+    with pytest.raises(UserError, match="probe: types: two or more are needed"):
+        Measuring.of(tiny(finetune={"data": {"types": ["haze"]}}), None)
+    for folders in (["a/clean", "b/clean"], ["clean", "clean"]):
+        with pytest.raises(UserError, match=rf"tests, seen: .* by the last part of their folder: {folders[0]} or"):
+            tiny(tests=[{**TINY["tests"][0], "folders": folders}])
     with pytest.raises(UserError, match=r"arm method, small, pretrain: no setting is called 'mask\.rato'"):
         plan_runs(tiny(pretrain={"mask": {"rato": 0.5}}), Path("out"), None)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+RUNS = "runs.csv"
+"""File of what runs are as a whole, in a folder of results."""
+
 
 @dataclass(frozen=True)
 class RunFacts:

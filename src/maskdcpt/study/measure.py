@@ -47,7 +47,7 @@ class Measuring(NamedTuple):
             root: Folder that its test images are in.
 
         Raises:
-            UserError: If images are missing.
+            UserError: If images are missing, or are not what the probe needs.
         """
         # Those of the study, whatever an arm trains on, for all arms are measured alike.
         types = from_dict(FinetuneConfig, study.finetune, where="finetune").data.types
@@ -56,10 +56,27 @@ class Measuring(NamedTuple):
             with naming(f"tests, {test.name}"):
                 if not count_cases(test, root, measuring.types):
                     raise UserError("nothing to measure is there")
-        found = len(some_images(root, study.probe.folders).names)
-        if found < study.probe.samples:
-            raise UserError(f"probe: samples is {study.probe.samples}, and its folders hold {found} images")
+        with naming("probe"):
+            measuring._require_probe()
         return measuring
+
+    @property
+    def probe(self) -> ProbeProtocol:
+        """What features are asked.
+
+        Raises:
+            UserError: If it cannot be asked of these types.
+        """
+        return ProbeProtocol("study", self.types, self.study.probe.samples, self.study.probe.crop)
+
+    def _require_probe(self) -> None:
+        wanted, clean = self.probe, some_images(self.root, self.study.probe.folders)
+        if len(clean.names) < wanted.samples:
+            raise UserError(f"samples is {wanted.samples}, and its folders hold {len(clean.names)} images")
+        for index, name in enumerate(clean.names):
+            height, width = clean[index].shape[-2:]
+            if min(height, width) < wanted.side:
+                raise UserError(f"crop is {wanted.side}, and {name} has {width} x {height} pixels")
 
     @property
     def identity(self) -> dict[str, object]:
@@ -100,10 +117,8 @@ def probe_network(measuring: Measuring, network: Backbone) -> float:
     Raises:
         UserError: If there are too few images, or one cannot be read.
     """
-    config = measuring.study.probe
-    protocol = ProbeProtocol("study", measuring.types, config.samples, config.crop)
-    clean = some_images(measuring.root, config.folders)
-    _, (found,) = probe(protocol, {"network": network}, clean, kinds=("pooled",), device=torch.device("cpu"))
+    clean = some_images(measuring.root, measuring.study.probe.folders)
+    _, (found,) = probe(measuring.probe, {"network": network}, clean, kinds=("pooled",), device=torch.device("cpu"))
     return float(np.mean(found.scores[Probe("linear", "pooled")].accuracies))
 
 

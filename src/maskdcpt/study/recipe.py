@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import field
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from maskdcpt.config import configuration, flatten, from_dict, read_toml
@@ -108,6 +109,11 @@ class TestConfig:
             raise UserError(f"{where}: 'levels' goes with damage = \"levels\" and with no other")
         if self.damage in ("pairs", "photos") and not self.folders:
             raise UserError(f"{where}: {self.damage} are in folders, and none is named")
+        ends: dict[str, str] = {}
+        for folder in self.folders:
+            other = ends.setdefault(Path(folder).name, folder)
+            if other != folder or self.folders.count(folder) > 1:
+                raise UserError(f"{where}: images are called by the last part of their folder: {other} or {folder}?")
         with naming(where):
             for level in self.levels:
                 level_from_dict(level)

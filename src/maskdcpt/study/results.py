@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from maskdcpt.config import from_dict, read_toml, to_dict, to_toml
 from maskdcpt.errors import UserError
 from maskdcpt.files import atomic_file, read_json, write_bytes, write_csv, write_json
-from maskdcpt.study.facts import CurvePoint, RunFacts
+from maskdcpt.study.facts import RUNS, CurvePoint, RunFacts
 from maskdcpt.study.plan import FINETUNE
 from maskdcpt.study.recipe import StudyConfig
 from maskdcpt.study.rows import FINAL, INPUT, ROWS, StudyRow, read_study_rows, write_study_rows
@@ -24,7 +24,6 @@ from maskdcpt.study.work import MEASURED
 from maskdcpt.training.run import CONFIG, ENVIRONMENT, IMAGES
 from maskdcpt.training.validation import RESTORED, read_validation
 
-RUNS = "runs.csv"
 CURVES = "curves.csv"
 ABOUT = "about.json"
 

@@ -10,10 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from maskdcpt.config import to_toml
+from maskdcpt.errors import UserError
 from maskdcpt.files import atomic_file, remove_unfinished, sole_owner, write_bytes
 from maskdcpt.parallel import Pool
 from maskdcpt.progress import progress_bar
 from maskdcpt.signals import StopRequest
+from maskdcpt.study.facts import RUNS
 from maskdcpt.study.measure import Measuring
 from maskdcpt.study.plan import Run, chains, require_same
 from maskdcpt.study.recipe import StudyConfig
@@ -58,12 +60,16 @@ def run_study(
         say: Is told of each run that fails, a line.
 
     Raises:
-        UserError: If another process works in the folder, or a run was begun there with other settings.
+        UserError: If another process works in the folder, a run was begun there with other settings, or the results of
+            a study lie there.
         Preempted: If the process was asked to stop; what is done is kept.
     """
+    if (out / RUNS).is_file():
+        raise UserError(f"{out}: results of a study lie here; name another folder to run one in")
     out.mkdir(parents=True, exist_ok=True)
     stop = StopRequest()
     alive = partial(stop.raise_if_received, out)
+    alone = partial(work_here, alive=alive)
 
     with sole_owner(out / ".lock", "running a study in"), stop.listening():
         remove_unfinished(out)
@@ -74,7 +80,7 @@ def run_study(
         failures: list[Failure] = []
         with (
             _progress(runs),
-            closing(pool.work_off(work, range(len(tasks)), tasks.__getitem__, alive=alive, alone=work_here)) as results,
+            closing(pool.work_off(work, range(len(tasks)), tasks.__getitem__, alive=alive, alone=alone)) as results,
         ):
             for _, found in results:
                 for failure in found:

@@ -6,7 +6,7 @@ import shutil
 import signal
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -69,8 +69,12 @@ def work(task: Task) -> list[Failure]:
         raise
 
 
-def work_here(task: Task) -> list[Failure]:
+def work_here(task: Task, alive: Callable[[], object] = lambda: None) -> list[Failure]:
     """Does a task in this process.
+
+    Args:
+        task: The task.
+        alive: Called now and then; what it raises ends the work.
 
     Returns:
         The runs that could not be finished; others go on without them.
@@ -80,11 +84,11 @@ def work_here(task: Task) -> list[Failure]:
     """
     with one_thread(), without_bars():
         if not task.runs:
-            return _guarded(task.out / INPUT, INPUT, lambda: _measure_input(task))
+            return _guarded(task.out / INPUT, INPUT, lambda: _measure_input(task, alive))
         return [
             failure
             for run in task.runs
-            for failure in _guarded(run.folder, run.name, lambda run=run: _do(run, task.measuring))  # type: ignore[misc]
+            for failure in _guarded(run.folder, run.name, lambda run=run: _do(run, task.measuring, alive))  # type: ignore[misc]
         ]
 
 
@@ -108,7 +112,8 @@ def _guarded(folder: Path, name: str, doing: Callable[[], None]) -> list[Failure
     return []
 
 
-def _do(run: Run, measuring: Measuring) -> None:
+def _do(run: Run, measuring: Measuring, alive: Callable[[], object]) -> None:
+    alive()
     if is_measured(run.folder, measuring):
         return
     with atomic_file(run.folder / RUN) as temporary:
@@ -116,13 +121,13 @@ def _do(run: Run, measuring: Measuring) -> None:
     if run.pretraining is not None:
         pretrain(run.pretraining, run.pretraining_folder)
     finetune(run.finetuning, run.finetuning_folder)
-    _measure(run, measuring)
+    _measure(run, measuring, alive)
     for folder in (run.pretraining_folder, run.finetuning_folder):
         for old in checkpoints(folder)[:-1]:  # kept in case the last is damaged, and it was just read
             shutil.rmtree(old)
 
 
-def _measure(run: Run, measuring: Measuring) -> None:
+def _measure(run: Run, measuring: Measuring, alive: Callable[[], object]) -> None:
     options = RestoreOptions(precision="float32")
     rows: list[StudyRow] = []
     probed: dict[str, float] = {}
@@ -130,7 +135,7 @@ def _measure(run: Run, measuring: Measuring) -> None:
     trained = {ENTERING: run.pretraining_folder, FINAL: run.finetuning_folder}
     for stage in stages(run.pretraining is not None):
         restorer = Restorer.from_pretrained(trained[stage], device="cpu", options=options)
-        rows += measure_network(measuring, key, stage, restorer)
+        rows += _while(alive, measure_network(measuring, key, stage, restorer))
         probed[stage] = probe_network(measuring, restorer.backbone)
     if run.pretraining is None:
         untrained, _ = finetuning(run.finetuning, None)
@@ -152,11 +157,17 @@ def _measure(run: Run, measuring: Measuring) -> None:
     _write(run.folder, measuring, rows, {"run": asdict(facts)})
 
 
-def _measure_input(task: Task) -> None:
+def _measure_input(task: Task, alive: Callable[[], object]) -> None:
     folder = task.out / INPUT
     if not is_measured(folder, task.measuring):
-        rows = list(measure_network(task.measuring, (INPUT, INPUT, 0), FINAL, None))
+        rows = list(_while(alive, measure_network(task.measuring, (INPUT, INPUT, 0), FINAL, None)))
         _write(folder, task.measuring, rows, {})
+
+
+def _while(alive: Callable[[], object], rows: Iterable[StudyRow]) -> Iterator[StudyRow]:
+    for row in rows:
+        alive()
+        yield row
 
 
 def _write(folder: Path, measuring: Measuring, rows: list[StudyRow], facts: dict[str, Any]) -> None:
