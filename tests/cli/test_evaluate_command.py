@@ -16,6 +16,7 @@ import torch
 
 from maskdcpt.data.procedural import procedural_image
 from maskdcpt.evaluation import PROTOCOLS, levels_protocol
+from maskdcpt.evaluation import case as case_module
 from maskdcpt.images import write_image
 
 ROWS = ("rows.csv", "rows.parquet")
@@ -195,6 +196,57 @@ def test_restored_images_are_measured_like_the_network_that_made_them(command, p
     assert f"{saved}: no result haze/00/0.png" in err
 
 
+def test_going_on_restores_only_what_has_no_picture_of_its_own(command, photos, weights, quick, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    words = ["evaluate", "--protocol", "quick", "--data", photos, "--no-efficiency", "--out", out]
+    words += ["--weights", f"net={weights}"]
+    asked = []
+
+    def show(case, *rest):
+        asked.append(case.place)
+        return case_module.show(case, *rest)
+
+    monkeypatch.setattr("maskdcpt.evaluation.work.show", show)
+    assert command(*words)[0] == 0
+    rows = (out / "rows.csv").read_bytes()
+    (out / "summary.json").unlink()
+    assert command(*words, "--save-images")[0] == 0
+    assert len(asked) == 18  # measured without pictures, and then all of them made
+    pictures = {path: path.read_bytes() for path in (out / "images" / "net").rglob("*.png")}
+    assert len(pictures) == 9
+    lost = min(pictures)
+    lost.unlink()
+    (out / "summary.json").unlink()
+    asked.clear()
+    assert command(*words, "--save-images")[0] == 0
+    assert [f"{place}.png" for place in asked] == [lost.relative_to(out / "images" / "net").as_posix()]
+    # Begun anew without pictures, those that lie there are none of this measurement.
+    lost.write_bytes(b"of other weights")
+    assert command(*words, "--force")[0] == 0
+    (out / "summary.json").unlink()
+    assert command(*words, "--save-images")[0] == 0
+    assert {path: path.read_bytes() for path in pictures} == pictures
+    assert (out / "rows.csv").read_bytes() == rows
+
+
+def test_a_comparison_leaves_alone_what_is_being_measured(command, photos, weights, quick, tmp_path):
+    words = ["evaluate", "--protocol", "quick", "--data", photos, "--no-efficiency", "--out"]
+    for name in ("one", "other", "third"):
+        assert command(*words, tmp_path / name)[0] == 0
+    third = tmp_path / "third"
+    (third / "summary.json").unlink()  # as if it were not done
+    before = {path.name: path.read_bytes() for path in third.iterdir() if path.is_file()}
+    for force in ([], ["--force"]):
+        code, _, err = command("evaluate", "--compare", tmp_path / "one", tmp_path / "other", "--out", third, *force)
+        assert code == 2
+        assert err == f"error: {third}: something is measured here; name another --out for the comparison\n"
+    assert {path.name: path.read_bytes() for path in third.iterdir() if path.is_file()} == before
+    assert command(*words, tmp_path / "noise", "--metrics", "piqe")[0] == 0
+    code, _, err = command("evaluate", "--compare", tmp_path / "one", tmp_path / "noise", "--out", tmp_path / "both")
+    assert code == 2
+    assert err.endswith(": no metric was measured in all of them\n")
+
+
 def test_results_side_by_side(command, photos, weights, quick, tmp_path, monkeypatch):
     words = ["evaluate", "--protocol", "quick", "--data", photos, "--no-efficiency", "--out"]
     one, other = tmp_path / "one", tmp_path / "other"
@@ -301,6 +353,7 @@ def test_the_list(command):
         assert f"{protocol.name} v{protocol.version}: " in out
     code, out, _ = command("evaluate", "--list", "--protocol", "12d")
     assert code == 0
+    assert command("evaluate", "--list", "--protocol=12d")[1] == out
     assert re.search(r"^  gopro +motion_deblur +on the disk +DATA/gopro/ \(gopro, test\) +1,111$", out, re.MULTILINE)
     assert "red and blue exchanged" in out
 

@@ -123,6 +123,13 @@ def test_a_metric_that_not_all_sets_have():
     assert line(results, "mean", "mean").values["input"]["piqe"].mean == 6.75
 
 
+def test_an_infinite_difference_is_not_for_want_of_images():
+    measured = [*rows([math.inf] * 40, arm="input"), *rows([50.0] * 40, arm="a"), *rows([51.0] * 40, arm="b")]
+    found = {each.arm: each for each in summarise_rows(measured, {}, {}, {}).differences if each.kind == "set"}
+    assert found["input"].statement == "not a finite number: one of the two gives back originals exactly"
+    assert found["b"].statement.endswith("40 images")
+
+
 def test_types_are_told_by_their_number():
     # A network may call Gaussian noise by the kind of level or by the type it belongs to.
     measured = [

@@ -183,6 +183,15 @@ def test_pairs_and_photos_are_taken_as_they_are(tmp_path):
         count_cases(pairs, tmp_path, TYPES)
 
 
+def test_results_may_be_written_where_one_stands(finished, tmp_path, monkeypatch):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    write_study_report(gather([finished]), Path())
+    assert [path.name for path in tmp_path.glob("*.md")] == ["here.md"]
+    assert (here / "runs.csv").is_file()
+
+
 def test_the_page_follows_from_its_files_to_the_byte(finished, tmp_path):
     for start, place in ((finished, "first"), (tmp_path / "first" / "results", "second")):
         with pytest.raises(SystemExit) as end:
@@ -315,7 +324,9 @@ def test_no_results_are_told():
 def test_recipes_of_the_package_can_be_planned(name, tmp_path):
     study = read_study(name)
     runs = plan_runs(dataclasses.replace(study, seeds=study.seeds[:1]), tmp_path, None)
-    assert all(run.steps.finetuning for run in runs)
+    assert {(run.family, run.arm) for run in runs} == {
+        (family, arm.name) for arm in study.arms for family in arm.families or study.families
+    }
     if name == "5d":
         wanted = {"scratch", "reconstruction", "classification", "unmasked", "dcpt", "maskdcpt"}
         choices = {"tokens", "visible", "all-features", "multi-label", "ratio-75-compute"}

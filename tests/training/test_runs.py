@@ -271,6 +271,16 @@ def test_other_images_than_the_run_began_with_are_refused(pretraining, images, t
         pretrain(pretraining, tmp_path / "run")
 
 
+@pytest.mark.parametrize("name", ["a\u2028b", "a\x85b", "a\x0bb", os.fsdecode(b"\xe9t\xe9")])
+def test_images_may_be_called_anything(pretraining, images, tmp_path, name):
+    (images / "4.png").rename(images / f"{name}.png")
+    first = pretrain(pretraining, tmp_path / "run")
+    assert pretrain(pretraining, tmp_path / "run") == first
+    (images / f"{name}.png").unlink()
+    with pytest.raises(UserError, match=r"training images have changed .*0 added, 1 gone"):
+        pretrain(pretraining, tmp_path / "run")
+
+
 def test_a_run_may_resume_with_another_number_of_workers(pretraining, tmp_path):
     first = pretrain(pretraining, tmp_path / "run")
     more = dataclasses.replace(pretraining, data=dataclasses.replace(pretraining.data, workers=2))

@@ -19,12 +19,12 @@ from maskdcpt.evaluation import PROTOCOLS, Protocol, find_protocol
 from maskdcpt.evaluation.alignment import SetAlignment, set_alignments
 from maskdcpt.evaluation.arms import Choice, make_arms
 from maskdcpt.evaluation.efficiency import Efficiency, measure_efficiency
-from maskdcpt.evaluation.engine import PAGE, PROGRESS, SUMMARY, Plan, measure
+from maskdcpt.evaluation.engine import IDENTITY, PAGE, SUMMARY, Plan, measure, read_progress
 from maskdcpt.evaluation.locate import Located, locate
 from maskdcpt.evaluation.merge import merge_results
 from maskdcpt.evaluation.results import Measurement, write_measurements
 from maskdcpt.evaluation.summary import Results, as_plain, summarise_rows
-from maskdcpt.files import read_rows, write_json
+from maskdcpt.files import write_json
 from maskdcpt.metrics import Metric, SetMetric, find_metric
 from maskdcpt.metrics.fidelity import WINDOW
 from maskdcpt.parallel import Processes, usual_workers
@@ -83,8 +83,8 @@ def run(argv: list[str]) -> int:
     """Runs the command; returns its exit code."""
     options = parse(Options, argv, prog="maskdcpt evaluate")
     if options.list:
-        chosen = [find_protocol(options.protocol)] if "--protocol" in argv else list(PROTOCOLS.values())
-        for line in list_protocols(chosen, details="--protocol" in argv):
+        named = any(word.partition("=")[0] == "--protocol" for word in argv)
+        for line in list_protocols([find_protocol(options.protocol)] if named else [*PROTOCOLS.values()], named):
             print(line)
         return 0
     lines = _compare(options) if options.compare else _measure(options)
@@ -160,6 +160,8 @@ def _compare(options: Options) -> Iterator[str]:
         raise UserError(f"{options.out / SUMMARY} exists; --force replaces it")
     if options.out.resolve() in {folder.resolve() for folder in options.compare}:
         raise UserError(f"{options.out}: --out has to be another folder than those that are compared")
+    if (options.out / IDENTITY).exists():
+        raise UserError(f"{options.out}: something is measured here; name another --out for the comparison")
     identity, rows = merge_results(options.compare)
     protocol = find_protocol(identity["protocol"])
     results = summarise_rows(
@@ -168,7 +170,7 @@ def _compare(options: Options) -> Iterator[str]:
         {arm["name"]: arm.get("classes", []) for arm in identity["arms"]},
         {each["name"]: each["images"] for each in identity["sets"]},
     )
-    alignments = set_alignments(read_rows(options.compare[0] / PROGRESS))  # all were measured on the same pairs
+    alignments = set_alignments(read_progress(options.compare[0]).values())  # all were measured on the same pairs
     options.out.mkdir(parents=True, exist_ok=True)
     record = {
         **identity,

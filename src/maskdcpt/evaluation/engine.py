@@ -21,7 +21,7 @@ from maskdcpt.evaluation.locate import Item, Located, LocatedSet
 from maskdcpt.evaluation.results import CSV, PARQUET, Measurement, write_measurements
 from maskdcpt.evaluation.testset import Protocol, TestSet
 from maskdcpt.evaluation.whole_sets import FEATURES, FEWEST, has_features, judge_set
-from maskdcpt.evaluation.work import IMAGES, Orders, Task, describe, measure_case, measure_with
+from maskdcpt.evaluation.work import IMAGES, Orders, Task, describe, measure_case, measure_with, picture_path
 from maskdcpt.files import append_row, read_json, read_rows, remove_unfinished, sole_owner, write_json, write_rows
 from maskdcpt.metrics import Metric, SetMetric
 from maskdcpt.parallel import HERE, Pool
@@ -32,7 +32,10 @@ IDENTITY = "evaluation.json"
 """File that says what is measured; only the same goes on."""
 
 PROGRESS = "progress.jsonl"
-"""File of what was measured so far, a line each image and damage."""
+"""File of what was measured so far, a line each image and damage; a later one takes the place of an earlier one."""
+
+PICTURES = "pictures"
+"""Entry of a line whose restored images were written."""
 
 SUMMARY = "summary.json"
 """File of means, there when all is done."""
@@ -182,7 +185,11 @@ def measure(
         found = _begin(plan, out)
         cases = list(plan.cases())
         orders = Orders(plan.choice, describe(plan.arms), plan.setting, plan.metric_names, out.resolve(), save_images)
-        left = [number for number, case in enumerate(cases) if save_images or case.key not in found]
+        left = [
+            number
+            for number, case in enumerate(cases)
+            if case.key not in found or (save_images and not _has_pictures(plan, out, case, found[case.key]))
+        ]
 
         def task(number: int) -> Task:
             return Task(orders, cases[number], cases[number].key in found)
@@ -191,14 +198,16 @@ def measure(
             return measure_with(plan.arms, given)
 
         with (
-            progress_bar(total=len(cases), title="evaluating", unit="image", done=len(found), show=progress) as bar,
+            progress_bar(
+                total=len(cases), title="evaluating", unit="image", done=len(cases) - len(left), show=progress
+            ) as bar,
             closing(pool.work_off(measure_case, left, task, alive=alive, alone=alone)) as results,
         ):
-            for number, row in results:
-                if row is not None:
-                    append_row(out / PROGRESS, row, durable=True)
-                    found[cases[number].key] = row
-                    bar.update()
+            for number, measured in results:
+                row = found[cases[number].key] if measured is None else measured
+                found[cases[number].key] = row = {**row, PICTURES: True} if save_images else row
+                append_row(out / PROGRESS, row, durable=True)
+                bar.update()
         rows = list(_rows(plan, found, out))
         write_measurements(out, rows)
     return Measured(rows, set_alignments(found[case.key] for case in cases))
@@ -207,7 +216,9 @@ def measure(
 def _begin(plan: Plan, out: Path) -> dict[tuple[str, str, int], dict[str, Any]]:
     """What was measured before, by the key of its case; notes what is measured where nothing was."""
     identity = plan.identity()
-    found = _resume(out / PROGRESS)
+    found = read_progress(out)
+    if (out / PROGRESS).is_file():
+        write_rows(out / PROGRESS, list(found.values()))  # without the line that an interruption has cut off
     if found and (out / IDENTITY).is_file():
         require_same(out, read_json(out / IDENTITY), identity)
     elif found:
@@ -216,6 +227,11 @@ def _begin(plan: Plan, out: Path) -> dict[tuple[str, str, int], dict[str, Any]]:
         write_json(out / IDENTITY, identity)
     lacking = {case.key for case in plan.cases() if plan.of_set(case) and not has_features(out, case)}
     return {key: row for key, row in found.items() if key not in lacking}
+
+
+def _has_pictures(plan: Plan, out: Path, case: Case, row: Mapping[str, Any]) -> bool:
+    # Pictures of a measurement that was begun anew are not those of this one.
+    return PICTURES in row and all(picture_path(out, arm.name, case).is_file() for arm in plan.arms)
 
 
 def _tidy(out: Path) -> None:
@@ -256,14 +272,16 @@ def _title(value: Any) -> str:
     return str(value["name"]) if isinstance(value, dict) else str(value)
 
 
-def _resume(path: Path) -> dict[tuple[str, str, int], dict[str, Any]]:
-    rows = read_rows(path)
-    if path.is_file():
-        write_rows(path, rows)  # without the line that an interruption has cut off
+def read_progress(out: Path) -> dict[tuple[str, str, int], dict[str, Any]]:
+    """What was measured in a folder so far, by the key of its case.
+
+    Raises:
+        UserError: If it is not what an evaluation has written.
+    """
     try:
-        return {(row["set"], row["image"], row["number"]): row for row in rows}
+        return {(row["set"], row["image"], row["number"]): row for row in read_rows(out / PROGRESS)}
     except KeyError:
-        raise UserError(f"{path}: not what an evaluation has left; --force begins anew") from None
+        raise UserError(f"{out / PROGRESS}: not what an evaluation has left; --force begins anew") from None
 
 
 def _rows(plan: Plan, found: Mapping[tuple[str, str, int], Mapping[str, Any]], out: Path) -> Iterator[Measurement]:

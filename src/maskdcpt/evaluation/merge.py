@@ -49,6 +49,8 @@ def merge_results(folders: Sequence[Path]) -> Merged:
     rows: list[Measurement] = []
     arms: list[dict[str, Any]] = []
     metrics = set.intersection(*(set(each["metrics"]) for each in identities))
+    if not metrics:
+        raise UserError(f"{' and '.join(map(str, folders))}: no metric was measured in all of them")
     for place, (folder, name, identity) in enumerate(zip(folders, unique_names(places), identities, strict=True)):
         titles = {
             arm["name"]: arm["name"] if counts[arm["name"]] == 1 or arm["name"] == INPUT else f"{name}: {arm['name']}"

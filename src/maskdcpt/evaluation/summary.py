@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -53,6 +54,8 @@ class Difference(NamedTuple):
         """What the interval says."""
         if self.metric in SET_METRICS:
             return "a metric of whole sets, which has no interval"
+        if not math.isfinite(self.estimate.mean):
+            return "not a finite number: one of the two gives back originals exactly"
         excludes = self.estimate.excludes_zero
         if excludes is None:
             return f"{self.estimate.images} images are too few to tell"

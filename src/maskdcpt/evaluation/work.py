@@ -69,7 +69,10 @@ def measure_with(arms: Sequence[Arm], task: Task) -> dict[str, Any] | None:
     with naming(f"{case.spec.name}, {case.item.key}"):
         shown = show(case, orders.setting, arms)
         if orders.save_images:
-            _save(case, shown, orders.out / IMAGES)
+            for arm, answer in shown.answers.items():
+                path = picture_path(orders.out, arm, case)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_image(answer.restored, path)
         if task.measured:
             return None
         metrics = [find_metric(name) for name in orders.metrics]
@@ -79,6 +82,11 @@ def measure_with(arms: Sequence[Arm], task: Task) -> dict[str, Any] | None:
             restored = {name: answer.restored for name, answer in shown.answers.items()}
             write_features(orders.out, case, of_sets, shown.clean, restored)
         return row
+
+
+def picture_path(out: Path, arm: str, case: Case) -> Path:
+    """Where what an arm has restored of a case is written."""
+    return out / IMAGES / arm.replace("/", "-") / f"{case.place}.png"
 
 
 def describe(arms: Sequence[Arm]) -> str:
@@ -116,10 +124,3 @@ def _alignment(case: Case, shown: Shown) -> Alignment | None:
     if not case.compared or shown.clean is None:
         return None
     return find_alignment(grey(shown.clean), grey(shown.degraded), case.type or None)
-
-
-def _save(case: Case, shown: Shown, folder: Path) -> None:
-    for arm, answer in shown.answers.items():
-        path = folder / arm.replace("/", "-") / f"{case.place}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_image(answer.restored, path)

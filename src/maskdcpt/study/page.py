@@ -27,6 +27,7 @@ def write_study_report(results: StudyResults, out: Path) -> Path:
     Raises:
         OSError: If a file cannot be written.
     """
+    out = out.resolve() if out.name in ("", "..") else out  # the page is called like the folder
     write_results(results, out)
     comparison = Comparison(results)
     for name, data in _figures(comparison):

@@ -72,7 +72,7 @@ def open_run(folder: Path, config: DataclassInstance, images: Sequence[str]) -> 
             _require_same_images(folder, images)
             _write_text(folder / CONFIG, to_toml(config))  # more steps, or what changes nothing
         else:
-            _write_text(folder / IMAGES, "".join(f"{name}\n" for name in images))
+            _write_text(folder / IMAGES, _listed(images))
             _write_text(folder / ENVIRONMENT, json.dumps(environment(), indent=2))
             _write_text(folder / CONFIG, to_toml(config))  # last: with it the folder is a run
         (folder / CHECKPOINTS).mkdir(exist_ok=True)
@@ -109,7 +109,16 @@ def drop_rows_after(path: Path, step: int) -> None:
 
 def _write_text(path: Path, text: str) -> None:
     with atomic_file(path) as temporary:
-        write_bytes(temporary, text.encode())
+        write_bytes(temporary, _encoded(text))
+
+
+def _encoded(text: str) -> bytes:
+    # Names of files are bytes to the system, and need not be UTF-8.
+    return text.encode(errors="surrogateescape")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return "".join(f"{name}\n" for name in names)
 
 
 def _strangers(folder: Path) -> bool:
@@ -141,9 +150,10 @@ def _may_grow(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
 
 def _require_same_images(folder: Path, images: Sequence[str]) -> None:
-    before = (folder / IMAGES).read_text(encoding="utf-8").splitlines()
-    if before != list(images):
-        lost, added = len(set(before) - set(images)), len(set(images) - set(before))
+    listed, now = (folder / IMAGES).read_bytes(), _encoded(_listed(images))
+    if listed != now:
+        before, after = (set(text.split(b"\n")) for text in (listed, now))
+        lost, added = len(before - after), len(after - before)
         raise UserError(
             f"{folder}: the training images have changed since this run was started ({added} added, {lost} gone); "
             "put them back to resume, or use another --run-dir"
