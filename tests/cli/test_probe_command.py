@@ -6,8 +6,10 @@ import re
 
 import pytest
 
+from maskdcpt.backbones import load_backbone
 from maskdcpt.data.procedural import procedural_image
 from maskdcpt.images import write_image
+from maskdcpt.pretraining.weights import weights_sha256
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def test_weights_and_random_networks_side_by_side(command, weights, words, tmp_p
     assert {row["weights"] for row in rows} == {str(weights), "nafnet-small, random weights 0"}
     summary = json.loads((out / "probe.json").read_text())
     assert summary["protocol"]["samples"] == 6
-    assert len(summary["networks"][str(weights)]["sha256"]) == 64
+    assert summary["networks"][str(weights)]["sha256"] == weights_sha256(load_backbone(weights), None)
     for result in summary["results"]:
         chosen = [
             float(row["accuracy"])

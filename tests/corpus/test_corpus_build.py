@@ -252,7 +252,7 @@ def test_a_source_of_which_nothing_can_be_used_ends_in_one_line(build, root):
         path.write_bytes(b"no image")
     _, said = build(code=2)
     last = said.splitlines()[-1]
-    assert last.startswith("error: component dark: 2 images in a row cannot be used, the last is ")
+    assert last.startswith("error: component dark: 2 images cannot be used, the last is ")
     assert "leave their source out of the recipe" in last
 
 

@@ -1,10 +1,14 @@
 """Tar files of a data set."""
 
 import json
+import math
 import tarfile
 
 import pytest
 from corpus_helpers import rows
+
+from maskdcpt.corpus.card import size_category
+from maskdcpt.corpus.webdataset import json_text
 
 
 @pytest.fixture
@@ -83,3 +87,23 @@ def test_the_help_names_every_subcommand(command):
     code, _, error = command("data", "bild")
     assert code == 2
     assert "maskdcpt data knows no 'bild'; did you mean 'build'?" in error
+
+
+def test_an_undamaged_pair_has_a_psnr_that_json_can_hold():
+    assert json.loads(json_text({"psnr": math.inf, "key": "a", "seed": 3})) == {"psnr": None, "key": "a", "seed": 3}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "name"),
+    [
+        (0, "n<1K"),
+        (999, "n<1K"),
+        (1_000, "1K<n<10K"),
+        (2_482_988, "1M<n<10M"),
+        (10_000_000, "10M<n<100M"),
+        (2**31, "1B<n<10B"),
+        (10**13, "n>1T"),
+    ],
+)
+def test_the_card_says_the_size_as_the_hub_does(pairs, name):
+    assert size_category(pairs) == name

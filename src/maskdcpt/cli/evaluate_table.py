@@ -10,15 +10,13 @@ from maskdcpt.evaluation.bootstrap import Estimate
 from maskdcpt.evaluation.summary import GROUP, MEAN, TASK, Results
 from maskdcpt.evaluation.testset import CANONICAL
 from maskdcpt.metrics import Metric, SetMetric
-
-MOST = 2
-"""Metrics that the table has; all are in the files."""
+from maskdcpt.metrics.shown import digits, leading
 
 
 def table(results: Results, metrics: Sequence[Metric | SetMetric]) -> Iterator[str]:
     """Means of tasks and groups by arm, and what the differences from the first arm come to."""
     lines = [line for line in results.lines if line.kind in (TASK, GROUP, MEAN) and line.variant == CANONICAL]
-    shown = _shown(metrics)
+    shown = leading(metrics)
     title = "/".join(metric.title for metric in shown)
     rows = [[title, *results.arms]]
     for line in lines:
@@ -29,11 +27,6 @@ def table(results: Results, metrics: Sequence[Metric | SetMetric]) -> Iterator[s
         if named.accuracy is not None:
             yield f"{arm}: {named.accuracy:.0%} of {named.known} images named rightly"
     yield from _differences(results, shown[0], lines[-1].kind, lines[-1].name)
-
-
-def _shown(metrics: Sequence[Metric | SetMetric]) -> Sequence[Metric | SetMetric]:
-    preferred = [metric for metric in metrics if metric.name in ("psnr", "ssim")]
-    return (preferred or list(metrics))[:MOST]
 
 
 def _differences(results: Results, metric: Metric | SetMetric, kind: str, name: str) -> Iterator[str]:
@@ -49,8 +42,3 @@ def _differences(results: Results, metric: Metric | SetMetric, kind: str, name: 
 
 def _text(value: Estimate | None, metric: Metric | SetMetric) -> str:
     return "-" if value is None else f"{value.mean:.{digits(metric)}f}"
-
-
-def digits(metric: Metric | SetMetric) -> int:
-    """Digits after the point that a metric is shown with."""
-    return 2 if metric.unit == "dB" or metric.name in ("piqe", "niqe", "brisque", "musiq", "fid") else 4

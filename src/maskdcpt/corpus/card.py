@@ -25,8 +25,8 @@ CARD, GALLERY = "README.md", "gallery.webp"
 SHOWN, SIDE = 3, 112
 """Pairs of each type in the picture, and their side in pixels."""
 
-SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10**9, "1M<n<10M"))
-"""What the Hub calls sizes of data sets."""
+SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
+"""Ends of what the Hub calls sizes of data sets, each ten times the one before."""
 
 
 READING = """\
@@ -64,9 +64,17 @@ def write_card(out: Path, plan: Plan, sources: Sources, facts: Mapping[str, Any]
         write_bytes(temporary, "\n".join(_lines(plan, sources, facts)).encode())
 
 
+def size_category(pairs: int) -> str:
+    """What the Hub calls a data set with so many pairs, such as ``1K<n<10K``."""
+    place = next((place for place in range(len(SIZES)) if pairs < 1000 * 10**place), len(SIZES))
+    if place == 0:
+        return f"n<{SIZES[0]}"
+    return f"{SIZES[place - 1]}<n<{SIZES[place]}" if place < len(SIZES) else f"n>{SIZES[-1]}"
+
+
 def _lines(plan: Plan, sources: Sources, facts: Mapping[str, Any]) -> list[str]:
     recipe, statistics = plan.recipe, facts["statistics"]
-    size = next(name for limit, name in SIZES if len(plan) < limit)
+    size = size_category(len(plan))
     terms = {each.name: each.commercial for source in sources.found.values() for each in source.licences}
     used = [name for name in terms if name in statistics["licence"]]
     return [

@@ -8,7 +8,6 @@ import json
 import math
 import os
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -19,7 +18,6 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from maskdcpt.corpus.recipe import Component, CorpusRecipe
@@ -29,7 +27,7 @@ from maskdcpt.data.labels import basic_types
 from maskdcpt.degradations import CATALOGUE, apply, to_dict
 from maskdcpt.errors import UserError
 from maskdcpt.files import atomic_file, file_sha256
-from maskdcpt.images import read_image
+from maskdcpt.images import TooManyPixels, image_size, read_image
 from maskdcpt.seeds import derive_seed
 
 Bytes: TypeAlias = NDArray[np.uint8]
@@ -246,11 +244,10 @@ def require_size(file: str, limit: int) -> None:
         UserError: Naming the file.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # whose limit is another
-            with Image.open(file) as image:
-                width, height = image.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        width, height = image_size(file)
+    except TooManyPixels:
+        raise
+    except UserError:
         return
     if width * height > limit:
         raise UserError(f"{file}: {width} x {height} pixels, more than filters.max_pixels ({limit:,})")
@@ -322,7 +319,7 @@ def _make_instead(task: ShardTask, place: int, faults: dict[int, Fault]) -> Row:
         return make_pair(task, job._replace(original=number, number=task.first + place), *images)
     last = list(faults.values())[-1]
     raise UserError(
-        f"component {task.parts[job.part].name}: {len(faults)} images in a row cannot be used, the last is "
+        f"component {task.parts[job.part].name}: {len(faults)} images cannot be used, the last is "
         f"{last.source}/{last.image}: {last.problem}; mend them, or leave their source out of the recipe"
     )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,12 +86,20 @@ def _write_tar(target: Path, shard: Path) -> int:
             key = f"{number}-{row:05d}"
             texts = {name: value for name, value in values.items() if name not in IMAGES}
             contents = [(f"{key}.{name}.png", values[name]["bytes"]) for name in IMAGES]
-            for name, data in (*contents, (f"{key}.json", json.dumps(texts, sort_keys=True).encode())):
+            for name, data in (*contents, (f"{key}.json", json_text(texts))):
                 entry = tarfile.TarInfo(name)  # owner, time and mode are the same for all
                 entry.size = len(data)
                 tar.addfile(entry, io.BytesIO(data))
             row += 1
     return row
+
+
+def json_text(values: Mapping[str, Any]) -> bytes:
+    """As JSON, which has no infinity: the PSNR of an undamaged pair is null."""
+    plain = {
+        name: None if isinstance(value, float) and not isfinite(value) else value for name, value in values.items()
+    }
+    return json.dumps(plain, sort_keys=True, allow_nan=False).encode()
 
 
 def _rows(shard: Path) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
@@ -14,6 +13,7 @@ from torch import Tensor
 from maskdcpt.backbones import Backbone
 from maskdcpt.devices import move
 from maskdcpt.errors import UserError
+from maskdcpt.inference.memory import free_memory
 from maskdcpt.masking import EVERYTHING, GatheredView, VisibleMask
 
 Kind: TypeAlias = Literal["last", "pooled"]
@@ -117,9 +117,10 @@ def squared_distances(rows: Tensor) -> Numbers:
 
 
 def _require_memory(images: int, numbers: int) -> None:
-    needed, present = 4 * images * numbers, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > present / 2:
+    needed, free = 4 * images * numbers, free_memory(torch.device("cpu"))
+    if needed > free / 2:
         raise UserError(
-            f"the last features of {images} images take {needed / 2**30:.1f} GiB, more than half of this machine's "
-            f"{present / 2**30:.1f}; pooled features (--features pooled), fewer --samples or a smaller --crop need less"
+            f"the last features of {images} images take {needed / 2**30:.1f} GiB, more than half of the "
+            f"{free / 2**30:.1f} that are free; pooled features (--features pooled), fewer --samples or a smaller "
+            "--crop need less"
         )

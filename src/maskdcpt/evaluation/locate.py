@@ -10,7 +10,6 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
 from torch import Tensor
 
 from maskdcpt.data import EmbeddedImages, central_crop
@@ -18,7 +17,7 @@ from maskdcpt.datasets import DATASETS
 from maskdcpt.errors import UserError
 from maskdcpt.evaluation.damage import Damage
 from maskdcpt.evaluation.testset import CleanFolder, PairFolders, PhotoFolders, Protocol, Source, Split, TestSet
-from maskdcpt.images import FORMATS, list_images, read_image
+from maskdcpt.images import FORMATS, image_size, list_images, read_image
 from maskdcpt.metrics.fidelity import WINDOW
 
 CLEAN_NAMES = ("gt", "clean", "target", "sharp", "high", "clear", "norain")
@@ -27,8 +26,6 @@ CLEAN_NAMES = ("gt", "clean", "target", "sharp", "high", "clear", "norain")
 DAMAGED_NAMES = ("lq", "degraded", "input", "blur", "low", "hazy", "rain", "noisy")
 """What folders of damaged images are called there."""
 
-_ORIENTATION = 274
-_TURNED = range(5, 9)
 """The tag of EXIF for orientation, and its values for images that lie on their side."""
 
 
@@ -260,20 +257,14 @@ def _wrong(items: Iterable[Item]) -> Iterator[tuple[str, str]]:
     for item in items:
         paths = [path for path in (item.clean, item.degraded) if path is not None]
         try:
-            sizes = [_size(path) for path in paths]
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            sizes = [image_size(path) for path in paths]
+        except UserError:
             yield item.key, "not an image that can be read"
             continue
         if len(set(sizes)) > 1:
             yield item.key, f"{_cross(sizes[1])} pixels, and its clean image {_cross(sizes[0])}"
         elif sizes and min(sizes[0]) < WINDOW:
             yield item.key, f"{_cross(sizes[0])} pixels are too few; {WINDOW} or more a side are needed"
-
-
-def _size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
-        turned = image.getexif().get(_ORIENTATION, 1) in _TURNED
-        return image.size[::-1] if turned else image.size
 
 
 def _cross(size: tuple[int, int]) -> str:

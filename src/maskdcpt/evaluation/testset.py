@@ -116,8 +116,3 @@ class Protocol:
     def variants(self) -> tuple[str, ...]:
         """``canonical``, and ``published`` if some sets have such a form."""
         return tuple(dict.fromkeys((CANONICAL, *(each.variant for each in self.sets))))
-
-    def of_variant(self, variant: str) -> tuple[TestSet, ...]:
-        """The sets whose means make up a variant: in the published one, each replaced set by its replacement."""
-        replaced = {each.replaces for each in self.sets if each.variant == variant and each.replaces}
-        return tuple(each for each in self.sets if each.variant in (CANONICAL, variant) and each.name not in replaced)

@@ -11,6 +11,7 @@ from maskdcpt.images.limits import TooManyPixels, pixel_limit
 from maskdcpt.images.memory import Held, hold, hold_file
 from maskdcpt.images.naming import SAME_NAMES, Naming, find_images
 from maskdcpt.images.picture import Picture
+from maskdcpt.images.size import image_size
 
 __all__ = [
     "FORMATS",
@@ -34,6 +35,7 @@ __all__ = [
     "from_tensor",
     "hold",
     "hold_file",
+    "image_size",
     "is_single",
     "list_images",
     "pair_files",

@@ -176,6 +176,6 @@ def work_through(
                 failures.append(str(error))
             except OSError as error:
                 done = "" if single else f"; {len(written)} of {len(jobs)} images were done"
-                raise UserError(f"{job.target}: cannot be written ({error.strerror}){done}") from None
+                raise UserError(f"{job.target}: cannot be written ({error.strerror or error}){done}") from None
             bar.update()
     return BatchReport(tuple(written), tuple(failures), tuple(notes), time.perf_counter() - start)

@@ -219,7 +219,7 @@ def _outcome(job: Job, result: Outcome | Exception, plan: Plan, before: Sequence
         return result
     if isinstance(result, OSError):
         done = "" if plan.single else f"; {_count_done(before)} of {len(plan.pairs)} images were done"
-        raise UserError(f"{job.target}: cannot be written ({result.strerror}){done}") from result
+        raise UserError(f"{job.target}: cannot be written ({result.strerror or result}){done}") from result
     if isinstance(result, UserError) and not plan.single:
         return job.failed(result)
     raise result

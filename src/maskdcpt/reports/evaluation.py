@@ -16,6 +16,7 @@ from maskdcpt.evaluation.results import Measurement
 from maskdcpt.evaluation.summary import GROUP, MEAN, SET, Line, Results
 from maskdcpt.evaluation.testset import CANONICAL, PUBLISHED
 from maskdcpt.metrics import METRICS, Metric, SetMetric, find_metric
+from maskdcpt.metrics.shown import digits, leading
 from maskdcpt.reports.evaluation_pictures import ERROR, Section, bars, confusion_table, strips
 from maskdcpt.reports.page import write_page
 
@@ -82,11 +83,11 @@ def write_evaluation(
     """
     protocol = find_protocol(record["protocol"])
     metrics = [find_metric(name) for name in results.metrics]
-    leading = _leading(metrics)
+    main = leading(metrics)
     first = next((arm for arm in results.arms if arm != INPUT), INPUT)
     sections: list[Section] = []
     left_out = 0
-    shown = next((metric for metric in leading if isinstance(metric, Metric)), None)
+    shown = next((metric for metric in main if isinstance(metric, Metric)), None)
     if plan is not None and shown is not None:
         sections, left_out = strips(plan, rows, first, shown)
     lines = [line for line in results.lines if line.kind != SET]
@@ -97,16 +98,16 @@ def write_evaluation(
         record=record,
         results=results,
         metrics=metrics,
-        leading=leading,
+        leading=main,
         images=max(each.images for line in lines for each in line.values[results.arms[0]].values()),
         beside=[_beside(table, results) for table in published_tables(protocol.name)],
         lines=lines,
         sets=[line for line in results.lines if line.kind == SET],
         cell=_cell,
         spread=_spread,
-        gaps=list(_gaps(results, leading)),
+        gaps=list(_gaps(results, main)),
         others=[arm for arm in results.arms if arm != results.reference],
-        bars=[each for each in (bars(results, metric) for metric in leading[:1]) if each is not None],
+        bars=[each for each in (bars(results, metric) for metric in main[:1]) if each is not None],
         sections=sections,
         left_out=left_out,
         first=first,
@@ -123,28 +124,19 @@ def write_evaluation(
     )
 
 
-def _leading(metrics: Sequence[Metric | SetMetric]) -> list[Metric | SetMetric]:
-    preferred = [metric for metric in metrics if metric.name in ("psnr", "ssim")]
-    return preferred or list(metrics[:2])
-
-
 def _cell(line: Line, arm: str, metrics: Sequence[Metric | SetMetric]) -> str:
     return " / ".join(_text(line.values[arm].get(metric.name), metric) for metric in metrics)
 
 
 def _text(value: Estimate | None, metric: Metric | SetMetric) -> str:
-    return "-" if value is None else f"{value.mean:.{_digits(metric)}f}"
-
-
-def _digits(metric: Metric | SetMetric) -> int:
-    return 4 if metric.name.startswith(("ssim", "nrmse", "lpips")) else 2
+    return "-" if value is None else f"{value.mean:.{digits(metric)}f}"
 
 
 def _spread(line: Line, arm: str, metric: Metric | SetMetric) -> str:
     value = line.values[arm].get(metric.name)
     if value is None or value.low is None or value.high is None:
         return ""
-    return f"{value.low:.{_digits(metric)}f} to {value.high:.{_digits(metric)}f}"
+    return f"{value.low:.{digits(metric)}f} to {value.high:.{digits(metric)}f}"
 
 
 def _gaps(
@@ -164,10 +156,10 @@ def _gaps(
 
 def _gap(difference: Any, metric: Metric | SetMetric) -> Gap:
     mean, low, high, images = difference.estimate
-    digits = _digits(metric)
-    text = f"{mean:+.{digits}f}"
+    places = digits(metric)
+    text = f"{mean:+.{places}f}"
     if low is not None and high is not None:
-        text += f" [{low:+.{digits}f}, {high:+.{digits}f}]"
+        text += f" [{low:+.{places}f}, {high:+.{places}f}]"
     better = (mean > 0) == metric.higher_is_better if difference.estimate.excludes_zero else None
     return Gap(text, better, difference.statement, images)
 

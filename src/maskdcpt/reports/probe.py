@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from maskdcpt.evaluation.features import Indices, Numbers
 from maskdcpt.evaluation.probe import PROBES, Probe, Probed, Score
 from maskdcpt.evaluation.probe_samples import VERSION, ProbeProtocol, Samples
 from maskdcpt.files import atomic_file, write_bytes
+from maskdcpt.pretraining.weights import weights_sha256
 from maskdcpt.reports.page import Picture, Strip, picture, write_page
 from maskdcpt.reports.plots import figure_picture, figure_style
 
@@ -99,7 +99,7 @@ def probe_summary(setting: Setting, networks: Mapping[str, Backbone], found: Seq
         "patch": setting.patch,
         "packages": {name: version(name) for name in ("maskdcpt", "torch", "numpy", "scikit-learn")},
         "networks": {
-            name: {"family": network.config.name, "parameters": _size(network), "sha256": _fingerprint(network)}
+            name: {"family": network.config.name, "parameters": _size(network), "sha256": weights_sha256(network, None)}
             for name, network in networks.items()
         },
         "results": [
@@ -241,12 +241,3 @@ def _plane(result: Probed, positions: Numbers, titles: Sequence[str], labels: In
 
 def _size(network: Backbone) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def _fingerprint(network: Backbone) -> str:
-    """SHA-256 of names and values of the weights, the same whatever file they came from."""
-    digest = hashlib.sha256()
-    for name, value in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

@@ -1,0 +1,42 @@
+"""How large a picture is, without decoding it where the head of its file tells."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from maskdcpt.images.damage import refusing
+from maskdcpt.images.limits import pixel_limit, require_pixels
+from maskdcpt.images.picture import decode_picture
+
+_TURNED = range(5, 9)
+"""Orientations of EXIF that swap width and height."""
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Width and height of the first frame of an image file in pixels, upright, as ``read_image`` gives it.
+
+    What Pillow does not know, such as PAM and TIFF of floating-point colours, is decoded.
+
+    Args:
+        path: The file. Its content counts, not its suffix.
+
+    Raises:
+        UserError: If it is missing, not an image, or has more pixels than is safe to decode. Damage behind the head is
+            not seen.
+    """
+    path, limit = Path(path), pixel_limit()
+    with refusing(path):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # whose limit is another
+                with Image.open(path) as image:
+                    width, height = image.size
+                    turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
+        except UnidentifiedImageError:
+            height, width = decode_picture(path.read_bytes(), limit).pixels.shape[-2:]
+            turned = False
+        require_pixels(width, height, 1, limit)
+    return (height, width) if turned else (width, height)

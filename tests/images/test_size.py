@@ -1,0 +1,57 @@
+"""The size of a picture is that which reading it gives."""
+
+import io
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from maskdcpt.errors import UserError
+from maskdcpt.images import TooManyPixels, image_size, read_image
+
+
+def _jpeg(orientation):
+    exif = Image.Exif()
+    exif[274] = orientation
+    data = io.BytesIO()
+    Image.new("RGB", (30, 20)).save(data, "JPEG", exif=exif)
+    return data.getvalue()
+
+
+def _float_tiff():
+    data = io.BytesIO()
+    tifffile.imwrite(data, np.zeros((20, 30, 3), np.float32), photometric="rgb")
+    return data.getvalue()
+
+
+PAM = b"P7\nWIDTH 30\nHEIGHT 20\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n" + bytes(30 * 20 * 3)
+FILES = {
+    "upright.jpg": _jpeg(1),
+    "turned.jpg": _jpeg(6),
+    "float.tif": _float_tiff(),
+    "colours.pam": PAM,
+    "colours.pfm": b"PF\n30 20\n-1.0\n" + bytes(30 * 20 * 12),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_it_is_that_of_reading(name, tmp_path):
+    (tmp_path / name).write_bytes(FILES[name])
+    assert image_size(tmp_path / name) == read_image(tmp_path / name).pixels.shape[:0:-1]
+    assert image_size(tmp_path / name) == ((20, 30) if name == "turned.jpg" else (30, 20))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_too_many_pixels_are_refused(name, tmp_path, monkeypatch):
+    (tmp_path / name).write_bytes(FILES[name])
+    monkeypatch.setenv("MASKDCPT_MAX_PIXELS", "599")
+    with pytest.raises(TooManyPixels, match=f"{name}: too many pixels"):
+        image_size(tmp_path / name)
+
+
+def test_what_is_no_image_is_one_line(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no image")
+    for path in (tmp_path / "a.png", tmp_path / "b.png"):
+        with pytest.raises(UserError, match=rf"{path.name}: "):
+            image_size(path)
