@@ -213,6 +213,10 @@ def test_the_page_follows_from_its_files_to_the_byte(finished, tmp_path):
         ("method", "alone"),
     ], "the others fine-tune otherwise, too"
     assert "alone: `naming`, `several`." in worth
+    comparison = Comparison(gather([finished]))
+    price = [-fmean(comparison.gains("small", "alone", test, "psnr")) for test in ("seen", "strong")]
+    found = re.search(r"^\| steps that `alone` lacks \| `alone` \|(.*)\|$", worth, re.M)[1].split("|")
+    assert [float(re.search(r"[+-][\d.]+", cell)[0]) for cell in found] == pytest.approx(price, abs=0.006)
     assert "seeds 0 only" in page
     found = page.partition("## What holds")[2].partition("\n## ")[0]
     (seen,) = re.findall(r"^\| `seen` \|.*\| (.*?) \|$", found, re.MULTILINE)

@@ -127,15 +127,17 @@ def _look(file: str, embedded: bool, limit: int) -> Look:
     original = Original("", "", file, None, embedded, False, (), "", None)
     try:
         pixels = read_clean(original, limit)
-    except UserError as error:
+        quality = None if embedded else _quality(file)
+    except (UserError, OSError) as error:
         return Look(0, 0, 0, None, 0, "", str(error).replace(file, Path(file).name))
     values = grey(pixels)
-    quality = None
-    if not embedded:
-        with Path(file).open("rb") as opened:
-            quality = jpeg_quality(opened.read(2**16))
     seen = fingerprint(values / np.float32(255))
     return Look(min(values.shape), flat_share(values), sharpness(values), quality, seen.hash, seen.thumbnail.hex())
+
+
+def _quality(file: str) -> int | None:
+    with Path(file).open("rb") as opened:
+        return jpeg_quality(opened.read(2**16))
 
 
 def _reason(look: Look, recipe: CorpusRecipe) -> str:

@@ -85,11 +85,16 @@ def worth(comparison: Comparison, folder: str) -> Iterator[str]:
     yield (
         "Arms with pre-training, compared with the arm of the very same fine-tuning and nothing before: how papers "
         "compare, whose pre-training comes on top, whatever it took. What gains here and loses above is worth "
-        "something, and less than the steps of plain training that it takes the place of. Intervals over seeds, all "
-        "networks; of photos PIQE, lower is better, else PSNR in dB."
+        "something, and less than the steps of plain training that it takes the place of. What these are worth stands "
+        "first: as much it has to bring to pay for itself. Intervals over seeds, all networks; of photos PIQE, lower "
+        "is better, else PSNR in dB."
     )
     yield ""
     rows = []
+    for name in dict.fromkeys(alone.values()):
+        price = [comparison.over_runs(study.families, name, test.name, test.metric) for test in study.tests]
+        title = f"steps that `{name}` lacks"
+        rows.append((title, f"`{name}`", *(interval_text(found and found.reversed) for found in price)))
     for arm, name in alone.items():
         cells = [
             comparison.over_runs(study.families, arm, test.name, test.metric, against=name) for test in study.tests

@@ -37,6 +37,12 @@ class Interval(NamedTuple):
     """Of how many runs, or images."""
 
     @property
+    def reversed(self) -> Interval:
+        """That of the same difference taken the other way round."""
+        low, high = (None if end is None else -end for end in (self.high, self.low))
+        return Interval(-self.mean, low, high, self.size)
+
+    @property
     def sign(self) -> int:
         """1 if all of it is above zero, -1 if all is below, 0 if neither can be told."""
         if self.low is None or self.high is None:
