@@ -13,7 +13,7 @@ import tyro
 from maskdcpt.backbones.weights import find_weights, is_single_file
 from maskdcpt.cli.arguments import parse
 from maskdcpt.cli.columns import aligned
-from maskdcpt.data import CleanImages, EmbeddedImages, FolderImages
+from maskdcpt.data import clean_images
 from maskdcpt.errors import UserError
 from maskdcpt.inference import Restorer
 from maskdcpt.inference.calibrate import calibrate
@@ -56,7 +56,7 @@ def run(argv: list[str]) -> int:
     if classifier is None:
         raise UserError(f"{options.weights}: these weights have no classifier; pre-training makes one")
     restorer = Restorer(backbone, classifier, options.device)
-    clean = _clean_images(options)
+    clean = clean_images(options.data, options.images)
     calibration = calibrate(
         restorer.gather_evidence,
         classifier.classes,
@@ -73,13 +73,6 @@ def run(argv: list[str]) -> int:
         print(f"note: {note}")
     print(f"calibration: {path}")
     return 0
-
-
-def _clean_images(options: Options) -> CleanImages:
-    if options.data is not None:
-        return FolderImages(options.data)
-    photos = len(EmbeddedImages("test", generated=0).names)
-    return EmbeddedImages("test", generated=max(0, options.images - photos))
 
 
 def _table(calibration: Calibration) -> Iterator[tuple[str, ...]]:

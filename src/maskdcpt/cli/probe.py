@@ -12,7 +12,7 @@ import tyro
 from maskdcpt.backbones import Backbone, load_backbone
 from maskdcpt.backbones.hub import locate_weights
 from maskdcpt.cli.arguments import parse
-from maskdcpt.data import EmbeddedImages, FolderImages
+from maskdcpt.data import clean_images
 from maskdcpt.devices import find_device
 from maskdcpt.errors import UserError
 from maskdcpt.evaluation.features import KINDS, Kind
@@ -70,8 +70,7 @@ def run(argv: list[str]) -> int:
         raise UserError(f"{existing[0]} exists; --force replaces it")
     device = find_device(options.device)
     networks = _networks(options)
-    embedded = EmbeddedImages("test", generated=max(0, protocol.samples - len(EmbeddedImages("test", 0).names)))
-    clean = FolderImages(options.data) if options.data else embedded
+    clean = clean_images(options.data, protocol.samples)
     options.out.mkdir(parents=True, exist_ok=True)  # before the work, which would be lost
     samples, found = probe(
         protocol,

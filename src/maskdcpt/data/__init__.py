@@ -6,7 +6,15 @@ from maskdcpt.data.degrade import Version, degrade_files
 from maskdcpt.data.loader import training_batches
 from maskdcpt.data.mix import TrainingData, clean_data, image_folders, training_data
 from maskdcpt.data.samples import sample_photo
-from maskdcpt.data.sources import CachedImages, CentralCrops, CleanImages, EmbeddedImages, FolderImages, central_crop
+from maskdcpt.data.sources import (
+    CachedImages,
+    CentralCrops,
+    CleanImages,
+    EmbeddedImages,
+    FolderImages,
+    central_crop,
+    clean_images,
+)
 
 __all__ = [
     "Batch",
@@ -23,6 +31,7 @@ __all__ = [
     "Version",
     "central_crop",
     "clean_data",
+    "clean_images",
     "degrade_files",
     "image_folders",
     "sample_photo",

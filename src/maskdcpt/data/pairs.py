@@ -13,7 +13,7 @@ from torch import Tensor
 from maskdcpt.data.sources import CachedImages, CleanImages
 from maskdcpt.degradations import Level
 from maskdcpt.errors import UserError
-from maskdcpt.images import list_images, read_image
+from maskdcpt.images import images_by_name, read_image
 
 ANY = -1
 """In place of a label: the engine may do any type to the image."""
@@ -89,7 +89,7 @@ class FolderPairs:
     """
 
     def __init__(self, clean: Path, degraded: Path, label: int, basic: tuple[str, ...], limit: int = CACHE) -> None:
-        originals, damaged = _by_name(clean), _by_name(degraded)
+        originals, damaged = images_by_name(clean), images_by_name(degraded)
         for one, other, lone in (
             (clean, degraded, [name for name in originals if name not in damaged]),
             (degraded, clean, [name for name in damaged if name not in originals]),
@@ -134,13 +134,3 @@ def require_one_size(clean: Tensor, degraded: Tensor, name: object) -> None:
     if clean.shape != degraded.shape:
         sizes = [f"{image.shape[2]} x {image.shape[1]}" for image in (degraded, clean)]
         raise UserError(f"{name}: {sizes[0]} pixels, and its clean image has {sizes[1]}; a pair has one size")
-
-
-def _by_name(folder: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in list_images(folder):
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        if name in found:
-            raise UserError(f"{found[name]} and {path.name} have one name apart from the suffix; rename one")
-        found[name] = path
-    return found

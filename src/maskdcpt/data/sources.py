@@ -69,6 +69,14 @@ class EmbeddedImages:
         return procedural_image(derive_seed("embedded", self.names[index]))
 
 
+def clean_images(folder: Path | None, count: int) -> CleanImages:
+    """The images of a folder; without one so many embedded test images, or a few more where there are more photos."""
+    if folder is not None:
+        return FolderImages(folder)
+    photos = len(EmbeddedImages("test", generated=0).names)
+    return EmbeddedImages("test", generated=max(0, count - photos))
+
+
 def central_crop(image: Tensor, side: int) -> Tensor:
     """The middle of an image (3, H, W), at most ``side`` pixels high and wide."""
     top, left = (max(0, extent - side) // 2 for extent in image.shape[-2:])

@@ -17,7 +17,7 @@ from maskdcpt.datasets import DATASETS
 from maskdcpt.errors import UserError
 from maskdcpt.evaluation.damage import Damage
 from maskdcpt.evaluation.testset import CleanFolder, PairFolders, PhotoFolders, Protocol, Source, Split, TestSet
-from maskdcpt.images import FORMATS, image_size, list_images, read_image
+from maskdcpt.images import FORMATS, image_size, images_by_name, list_images, read_image
 from maskdcpt.metrics.fidelity import WINDOW
 
 CLEAN_NAMES = ("gt", "clean", "target", "sharp", "high", "clear", "norain")
@@ -214,7 +214,7 @@ def _pairs(folder: Path) -> _Found | None:
     )
     if clean is None or damaged is None:
         return None
-    originals, pictures = (_by_stem(side) for side in (clean, damaged))
+    originals, pictures = (images_by_name(side) for side in (clean, damaged))
     items = tuple(Item(key, originals[key], path) for key, path in pictures.items() if key in originals)
     alone = sorted(originals.keys() ^ pictures.keys())
     problem = f"{len(alone)} images have no partner, such as {alone[0]}" if alone else ""
@@ -226,16 +226,6 @@ def _photos(folder: Path) -> _Found | None:
         return None
     items = tuple(Item(path.relative_to(folder).as_posix(), None, path) for path in list_images(folder))
     return _Found(folder.name, items, str(folder))
-
-
-def _by_stem(folder: Path) -> dict[str, Path]:
-    names: dict[str, Path] = {}
-    for path in list_images(folder):
-        key = path.relative_to(folder).with_suffix("").as_posix()
-        if key in names:
-            raise UserError(f"{names[key]} and {path} have one name apart from the suffix; remove one")
-        names[key] = path
-    return names
 
 
 def _last_of_clean(items: Sequence[Item]) -> tuple[Item, ...]:

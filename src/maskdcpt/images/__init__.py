@@ -1,7 +1,7 @@
 """Pictures on disk and in memory, and the one form they have inside: RGB (3, H, W), float32 in [0, 1]."""
 
 from maskdcpt.images.batch import BatchReport, is_single, pair_files, refuse_existing, refuse_originals, work_through
-from maskdcpt.images.discover import list_images
+from maskdcpt.images.discover import images_by_name, list_images
 from maskdcpt.images.document import Document, Frame, decode_document
 from maskdcpt.images.encode import Encoded
 from maskdcpt.images.formats import FORMATS, format_named, format_of
@@ -36,6 +36,7 @@ __all__ = [
     "hold",
     "hold_file",
     "image_size",
+    "images_by_name",
     "is_single",
     "list_images",
     "pair_files",

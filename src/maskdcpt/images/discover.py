@@ -35,5 +35,20 @@ def list_images(folder: str | Path, recursive: bool = True) -> list[Path]:
     return images
 
 
+def images_by_name(folder: Path) -> dict[str, Path]:
+    """The images of a folder by their place below it, without the suffix, which may differ within a pair.
+
+    Raises:
+        UserError: As ``list_images``, and if two have one such name.
+    """
+    found: dict[str, Path] = {}
+    for path in list_images(folder):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name in found:
+            raise UserError(f"{found[name]} and {path.name} have one name apart from the suffix; rename one")
+        found[name] = path
+    return found
+
+
 def _stop(error: OSError) -> None:
     raise error
