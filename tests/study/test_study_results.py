@@ -324,6 +324,31 @@ def test_no_results_are_told():
         gather([Path("nowhere")])
 
 
+def test_a_recipe_may_say_only_what_differs_from_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.toml").write_text(
+        'base = "smoke"\nsteps = 64\n[finetune.train]\nlr = 0.5\n[[arms]]\nname = "scratch"\ntitle = ""\nshare = 0.0\n'
+    )
+    mine, base = read_study("mine.toml"), read_study("smoke")
+    assert (mine.steps, mine.arm_names) == (64, ("scratch",))
+    assert mine.finetune == {**base.finetune, "train": {**base.finetune["train"], "lr": 0.5}}
+    assert (mine.pretrain, mine.families, mine.tests, mine.title) == (
+        base.pretrain,
+        base.families,
+        base.tests,
+        base.title,
+    )
+    for text, message in (
+        ('base = "smok"', "mine.toml: base: no study recipe is called 'smok'; did you mean 'smoke'"),
+        ('base = "other.toml"', "mine.toml: base: other.toml: base: mine.toml leads back to itself"),
+        ("base = 3", "mine.toml: base is 3; it is the name of a recipe, or the path of one"),
+    ):
+        Path("mine.toml").write_text(text)
+        Path("other.toml").write_text('base = "mine.toml"')
+        with pytest.raises(UserError, match=re.escape(message)):
+            read_study("mine.toml")
+
+
 @pytest.mark.parametrize("name", presets("study"))
 def test_recipes_of_the_package_can_be_planned(name, tmp_path):
     study = read_study(name)

@@ -228,11 +228,30 @@ class StudyConfig:
 def read_study(name: str) -> StudyConfig:
     """Reads a recipe: the name of a preset, or the path of a TOML file.
 
+    One with ``base``, the name or path of another, has what that says and it does not say itself; the settings of
+    ``pretrain`` and ``finetune`` are joined.
+
     Raises:
         UserError: If there is none, or it is wrong.
     """
     path = find_recipe("study", name)
-    return from_dict(StudyConfig, read_toml(path), where=str(path))
+    return from_dict(StudyConfig, _with_base(path, ()), where=str(path))
+
+
+def _with_base(path: Path, above: tuple[Path, ...]) -> Table:
+    values = read_toml(path)
+    if "base" not in values:
+        return values
+    base = values.pop("base")
+    if not isinstance(base, str):
+        raise UserError(f"{path}: base is {base!r}; it is the name of a recipe, or the path of one")
+    with naming(f"{path}: base"):
+        place = find_recipe("study", base)
+        if place in (path, *above):
+            raise UserError(f"{base} leads back to itself")
+        below = _with_base(place, (path, *above))
+    settings = {name: merged(below.get(name, {}), values[name]) for name in ("pretrain", "finetune") if name in values}
+    return {**below, **values, **settings}
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
