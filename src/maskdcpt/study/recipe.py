@@ -250,8 +250,10 @@ def _with_base(path: Path, above: tuple[Path, ...]) -> Table:
         if place in (path, *above):
             raise UserError(f"{base} leads back to itself")
         below = _with_base(place, (path, *above))
-    settings = {name: merged(below.get(name, {}), values[name]) for name in ("pretrain", "finetune") if name in values}
-    return {**below, **values, **settings}
+    joined = {**below, **values}
+    for name in ("pretrain", "finetune"):
+        joined[name] = merged(below.get(name, {}), values.get(name, {}))
+    return joined
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
