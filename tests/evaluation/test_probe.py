@@ -190,7 +190,7 @@ def test_features_that_are_no_numbers_are_refused(samples, net):
 
 
 def test_features_that_do_not_fit_into_memory_are_refused(samples, net, monkeypatch):
-    monkeypatch.setattr("os.sysconf", lambda name: {"SC_PHYS_PAGES": 100, "SC_PAGE_SIZE": 4096}[name])
+    monkeypatch.setattr("maskdcpt.evaluation.features.free_memory", lambda device: 409600)
     with pytest.raises(UserError, match=r"the last features of 27 images take .*--features pooled"):
         read(net, samples.images, None, ("last",), CPU)
 

@@ -125,12 +125,20 @@ def test_a_metric_that_not_all_sets_have():
 
 def test_an_infinite_difference_is_not_for_want_of_images():
     measured = [*rows([math.inf] * 40, arm="input"), *rows([50.0] * 40, arm="a"), *rows([51.0] * 40, arm="b")]
+    reason = "not a finite number: an original is given back exactly by one of the two, or by both"
     found = {each.arm: each for each in summarise_rows(measured, {}, {}, {}).differences if each.kind == "set"}
-    assert found["input"].statement == "not a finite number: one of the two gives back originals exactly"
+    assert found["input"].statement == reason
     assert found["b"].statement.endswith("40 images")
+    measured += rows([math.inf] * 40, arm="c")
+    (exact,) = [
+        each
+        for each in summarise_rows([row for row in measured if row.arm in ("input", "c")], {}, {}, {}).differences
+        if each.kind == "set"
+    ]
+    assert exact.statement == reason
 
 
-def test_types_are_told_by_their_number():
+def test_types_may_be_named_by_a_kind_of_their_levels():
     # A network may call Gaussian noise by the kind of level or by the type it belongs to.
     measured = [
         Measurement("p v1", "g", "t", "s", "canonical", "a", kind, level, "net", named, "psnr", 1.0)
@@ -138,10 +146,12 @@ def test_types_are_told_by_their_number():
             ("noise", "1", "gaussian_noise"),
             ("gaussian_noise", "2", "haze"),
             ("snow", "3", "haze"),
+            ("poisson_noise", "4", "gaussian_noise"),
         )
     ]
     named = summarise_rows(measured, {}, {"net": ["gaussian_noise", "haze"]}, {}).named["net"]
-    assert (named.right, named.known, named.accuracy) == (1, 2, 0.5)  # snow is none that it knows
+    # Neither snow nor other noise than Gaussian is a type that it knows.
+    assert (named.right, named.known, named.accuracy) == (1, 2, 0.5)
     assert named.counts["snow"] == {"haze": 1}
 
 

@@ -19,6 +19,12 @@ def _jpeg(orientation):
     return data.getvalue()
 
 
+def _turned_tiff():
+    data = io.BytesIO()
+    Image.new("RGB", (30, 20)).save(data, "TIFF", tiffinfo={274: 6})
+    return data.getvalue()
+
+
 def _float_tiff():
     data = io.BytesIO()
     tifffile.imwrite(data, np.zeros((20, 30, 3), np.float32), photometric="rgb")
@@ -29,6 +35,7 @@ PAM = b"P7\nWIDTH 30\nHEIGHT 20\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n" + 
 FILES = {
     "upright.jpg": _jpeg(1),
     "turned.jpg": _jpeg(6),
+    "turned.tif": _turned_tiff(),
     "float.tif": _float_tiff(),
     "colours.pam": PAM,
     "colours.pfm": b"PF\n30 20\n-1.0\n" + bytes(30 * 20 * 12),
@@ -39,7 +46,7 @@ FILES = {
 def test_it_is_that_of_reading(name, tmp_path):
     (tmp_path / name).write_bytes(FILES[name])
     assert image_size(tmp_path / name) == read_image(tmp_path / name).pixels.shape[:0:-1]
-    assert image_size(tmp_path / name) == ((20, 30) if name == "turned.jpg" else (30, 20))
+    assert image_size(tmp_path / name) == ((20, 30) if "turned" in name else (30, 20))
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -341,6 +341,7 @@ def test_a_recipe_may_say_only_what_differs_from_another(tmp_path, monkeypatch):
     for text, message in (
         ('base = "smok"', "mine.toml: base: no study recipe is called 'smok'; did you mean 'smoke'"),
         ('base = "other.toml"', "mine.toml: base: other.toml: base: mine.toml leads back to itself"),
+        ('base = "smoke"\npretrain = 3', "mine.toml: pretrain: "),
         ("base = 3", "mine.toml: base is 3; it is the name of a recipe, or the path of one"),
     ):
         Path("mine.toml").write_text(text)

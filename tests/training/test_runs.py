@@ -353,6 +353,13 @@ def test_weights_that_are_not_those_of_training_are_refused(pretraining, tmp_pat
     for place in (tmp_path / "run", newest, file):
         with pytest.raises(UserError, match=r"step-00000006: model.safetensors is damaged; expected what"):
             load_backbone(place)
+    file.write_bytes(bytes(data[:-3]) + bytes([data[-3] ^ 1]) + bytes(data[-2:]))
+    names = newest / "classifier.safetensors"
+    good = names.read_bytes()
+    names.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    with pytest.raises(UserError, match=r"classifier.safetensors is damaged"):
+        load_model(tmp_path / "run")
+    names.write_bytes(good)
     (newest / "state.pt").unlink()
     file.write_bytes(bytes(data[:-3]) + bytes([data[-3] ^ 1]) + bytes(data[-2:]))
     load_backbone(tmp_path / "run")  # what training goes on from is not needed to restore

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from maskdcpt.backbones.base import Backbone
-from maskdcpt.backbones.checkpoints import SUMS, checkpoints, damage
+from maskdcpt.backbones.checkpoints import CHECKPOINTS, SUMS, checkpoints, damage
 from maskdcpt.backbones.presets import FAMILIES, build_backbone
 from maskdcpt.backbones.states import read_safetensors, read_state_dict, recognise, require_numbers
 from maskdcpt.config import from_dict, to_dict
@@ -97,13 +97,17 @@ def find_weights(path: Path) -> Path:
         )
     for folder in (path, *reversed(checkpoints(path))):
         if (folder / WEIGHTS).is_file() and (folder / CONFIG).is_file():
-            problem = damage(folder, {WEIGHTS, CONFIG}) if (folder / SUMS).is_file() else None
-            if problem is not None:
-                raise UserError(
-                    f"{folder}: {problem}; expected what training wrote, as in another checkpoint of the run"
-                )
+            _require_sound(folder)
             return folder
     raise UserError(f"{path}: no weights here; expected {WEIGHTS} and {CONFIG}, or a training run with a checkpoint")
+
+
+def _require_sound(folder: Path) -> None:
+    """Refuses a checkpoint of a run whose weights or their description are not as they were written."""
+    if folder.parent.name == CHECKPOINTS and (folder / SUMS).is_file():
+        names = {CONFIG, *(path.name for path in folder.glob("*.safetensors"))}
+        if (problem := damage(folder, names)) is not None:
+            raise UserError(f"{folder}: {problem}; expected what training wrote, as in another checkpoint of the run")
 
 
 def read_config(folder: Path) -> dict[str, Any]:

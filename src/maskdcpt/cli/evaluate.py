@@ -156,12 +156,12 @@ def _about(options: Options, plan: Plan) -> Iterator[str]:
 def _compare(options: Options) -> Iterator[str]:
     if options.weights or options.restored or options.baselines:
         raise UserError("--compare takes folders of results, and measures nothing: leave out what is to be measured")
-    if (options.out / SUMMARY).exists() and not options.force:
-        raise UserError(f"{options.out / SUMMARY} exists; --force replaces it")
     if options.out.resolve() in {folder.resolve() for folder in options.compare}:
         raise UserError(f"{options.out}: --out has to be another folder than those that are compared")
     if (options.out / IDENTITY).exists():
         raise UserError(f"{options.out}: something is measured here; name another --out for the comparison")
+    if (options.out / SUMMARY).exists() and not options.force:
+        raise UserError(f"{options.out / SUMMARY} exists; --force replaces it")
     identity, rows = merge_results(options.compare)
     protocol = find_protocol(identity["protocol"])
     results = summarise_rows(

@@ -43,14 +43,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """Means over the rows of one arm and one type of damage."""
+    """Means of one arm over one type of damage, or over the means of all types."""
 
     psnr: float
     """Mean PSNR in dB."""
     ssim: float
     """Mean SSIM."""
     accuracy: float | None
-    """Share of images whose type of damage was named rightly; None without a classifier."""
+    """Mean share of images whose type of damage was named rightly; None without a classifier."""
 
 
 def evaluate(protocol: Protocol, arms: Mapping[str, Restorer], images: CleanImages, progress: bool = True) -> list[Row]:

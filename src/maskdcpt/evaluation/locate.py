@@ -26,8 +26,6 @@ CLEAN_NAMES = ("gt", "clean", "target", "sharp", "high", "clear", "norain")
 DAMAGED_NAMES = ("lq", "degraded", "input", "blur", "low", "hazy", "rain", "noisy")
 """What folders of damaged images are called there."""
 
-"""The tag of EXIF for orientation, and its values for images that lie on their side."""
-
 
 class Item(NamedTuple):
     """One image of a test set, or one pair."""

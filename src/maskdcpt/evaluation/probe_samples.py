@@ -95,6 +95,12 @@ class Samples(NamedTuple):
     """Which clean image each was made from (N,)."""
 
 
+def chosen_images(protocol: ProbeProtocol, count: int) -> list[int]:
+    """Which of so many clean images are taken, in order."""
+    drawn = np.random.default_rng(derive_seed("probe images", VERSION)).permutation(count)
+    return sorted(drawn[: protocol.samples].tolist())
+
+
 def make_samples(protocol: ProbeProtocol, clean: CleanImages) -> Samples:
     """Damages clean images; what becomes of one depends on its name and the type alone.
 
@@ -107,10 +113,9 @@ def make_samples(protocol: ProbeProtocol, clean: CleanImages) -> Samples:
             f"--samples {count} takes no more" if count >= LEAST else f"{LEAST} are the least, with --samples {LEAST}"
         )
         raise UserError(f"{count} clean images, and {protocol.samples} are needed, one a sample of each type; {fewer}")
-    chosen = np.random.default_rng(derive_seed("probe images", VERSION)).permutation(count)[: protocol.samples]
     images, labels, sources = [], [], []
     with progress_bar(total=protocol.samples, title="damaging", unit="image") as bar:
-        for source in sorted(chosen.tolist()):
+        for source in chosen_images(protocol, count):
             name = clean.names[source]
             crop = central_crop(clean[source], protocol.side)
             if min(crop.shape[-2:]) < protocol.side:

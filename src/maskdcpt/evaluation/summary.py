@@ -55,7 +55,7 @@ class Difference(NamedTuple):
         if self.metric in SET_METRICS:
             return "a metric of whole sets, which has no interval"
         if not math.isfinite(self.estimate.mean):
-            return "not a finite number: one of the two gives back originals exactly"
+            return "not a finite number: an original is given back exactly by one of the two, or by both"
         excludes = self.estimate.excludes_zero
         if excludes is None:
             return f"{self.estimate.images} images are too few to tell"

@@ -34,7 +34,8 @@ def image_size(path: str | Path) -> tuple[int, int]:
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # whose limit is another
                 with Image.open(path) as image:
                     width, height = image.size
-                    turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
+                    # Of TIFF files Pillow tells the upright size.
+                    turned = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
         except UnidentifiedImageError:
             height, width = decode_picture(path.read_bytes(), limit).pixels.shape[-2:]
             turned = False

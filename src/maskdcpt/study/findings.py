@@ -86,8 +86,8 @@ def worth(comparison: Comparison, folder: str) -> Iterator[str]:
         "Arms with pre-training, compared with the arm of the very same fine-tuning and nothing before: how papers "
         "compare, whose pre-training comes on top, whatever it took. What gains here and loses above is worth "
         "something, and less than the steps of plain training that it takes the place of. What these are worth stands "
-        "first: as much it has to bring to pay for itself. Intervals over seeds, all networks; of photos PIQE, lower "
-        "is better, else PSNR in dB."
+        "first: pre-training has to bring as much to pay for itself. Intervals over seeds, all networks; of photos "
+        "PIQE, lower is better, else PSNR in dB."
     )
     yield ""
     rows = []

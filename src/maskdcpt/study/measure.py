@@ -14,7 +14,7 @@ from maskdcpt.backbones import Backbone
 from maskdcpt.config import from_dict
 from maskdcpt.errors import UserError, naming
 from maskdcpt.evaluation.probe import Probe, probe
-from maskdcpt.evaluation.probe_samples import ProbeProtocol
+from maskdcpt.evaluation.probe_samples import ProbeProtocol, chosen_images
 from maskdcpt.inference import Restorer
 from maskdcpt.metrics.piqe import piqe
 from maskdcpt.study.cases import Case, cases, count_cases, images_identity, some_images
@@ -73,10 +73,10 @@ class Measuring(NamedTuple):
         wanted, clean = self.probe, some_images(self.root, self.study.probe.folders)
         if len(clean.names) < wanted.samples:
             raise UserError(f"samples is {wanted.samples}, and its folders hold {len(clean.names)} images")
-        for index, name in enumerate(clean.names):
+        for index in chosen_images(wanted, len(clean.names)):
             height, width = clean[index].shape[-2:]
             if min(height, width) < wanted.side:
-                raise UserError(f"crop is {wanted.side}, and {name} has {width} x {height} pixels")
+                raise UserError(f"crop is {wanted.side}, and {clean.names[index]} has {width} x {height} pixels")
 
     @property
     def identity(self) -> dict[str, object]:

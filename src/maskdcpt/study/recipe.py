@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -30,6 +30,10 @@ SCRATCH = "scratch"
 
 OURS = ("backbone", "init", "train.steps", "train.seed", "data.folder")
 """Settings of training that follow from the study."""
+
+
+JOINED = ("pretrain", "finetune")
+"""Tables that a recipe and its base share; all else is of the one or of the other."""
 
 
 @configuration
@@ -109,11 +113,7 @@ class TestConfig:
             raise UserError(f"{where}: 'levels' goes with damage = \"levels\" and with no other")
         if self.damage in ("pairs", "photos") and not self.folders:
             raise UserError(f"{where}: {self.damage} are in folders, and none is named")
-        ends: dict[str, str] = {}
-        for folder in self.folders:
-            other = ends.setdefault(Path(folder).name, folder)
-            if other != folder or self.folders.count(folder) > 1:
-                raise UserError(f"{where}: images are called by the last part of their folder: {other} or {folder}?")
+        _require_told_apart(where, self.folders)
         with naming(where):
             for level in self.levels:
                 level_from_dict(level)
@@ -133,6 +133,7 @@ class ProbeConfig:
     def __post_init__(self) -> None:
         require("probe: samples", self.samples, LEAST, math.inf)
         require("probe: crop", self.crop, 1, math.inf)
+        _require_told_apart("probe", self.folders)
 
 
 @configuration
@@ -157,7 +158,7 @@ class StudyConfig:
     """What is compared."""
     tests: tuple[TestConfig, ...]
     """What all networks are measured on."""
-    probe: ProbeConfig = ProbeConfig()
+    probe: ProbeConfig = field(default_factory=ProbeConfig)
     """What features are asked."""
 
     def __post_init__(self) -> None:
@@ -228,14 +229,14 @@ class StudyConfig:
 def read_study(name: str) -> StudyConfig:
     """Reads a recipe: the name of a preset, or the path of a TOML file.
 
-    One with ``base``, the name or path of another, has what that says and it does not say itself; the settings of
-    ``pretrain`` and ``finetune`` are joined.
+    One with ``base``, the name of another or its path from the folder of this one or from where the command runs, has
+    what that says and it does not say itself; the settings of ``pretrain`` and ``finetune`` are joined.
 
     Raises:
         UserError: If there is none, or it is wrong.
     """
     path = find_recipe("study", name)
-    return from_dict(StudyConfig, _with_base(path, ()), where=str(path))
+    return from_dict(StudyConfig, _with_base(path, (path.resolve(),)), where=str(path))
 
 
 def _with_base(path: Path, above: tuple[Path, ...]) -> Table:
@@ -246,14 +247,13 @@ def _with_base(path: Path, above: tuple[Path, ...]) -> Table:
     if not isinstance(base, str):
         raise UserError(f"{path}: base is {base!r}; it is the name of a recipe, or the path of one")
     with naming(f"{path}: base"):
-        place = find_recipe("study", base)
-        if place in (path, *above):
+        beside = path.parent / base
+        place = beside if base.endswith(".toml") and beside.is_file() else find_recipe("study", base)
+        if place.resolve() in above:
             raise UserError(f"{base} leads back to itself")
-        below = _with_base(place, (path, *above))
-    joined = {**below, **values}
-    for name in ("pretrain", "finetune"):
-        joined[name] = merged(below.get(name, {}), values.get(name, {}))
-    return joined
+        below = _with_base(place, (place.resolve(), *above))
+    mine, theirs = ({name: table[name] for name in JOINED if name in table} for table in (values, below))
+    return {**below, **values, **merged(theirs, mine)}
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
@@ -282,6 +282,14 @@ def untrained_types(types: Iterable[str], mixed: bool = False) -> list[str]:
 def _require_name(where: str, name: str) -> None:
     if not NAME.fullmatch(name):
         raise UserError(f"{where}: {name!r}: a name consists of small letters, digits and '-'")
+
+
+def _require_told_apart(where: str, folders: Sequence[str]) -> None:
+    ends: dict[str, str] = {}
+    for folder in folders:
+        other = ends.setdefault(Path(folder).name, folder)
+        if other != folder or folders.count(folder) > 1:
+            raise UserError(f"{where}: images are called by the last part of their folder: {other} or {folder}?")
 
 
 def _require_unique(where: str, names: Iterable[str | int]) -> None:

@@ -9,11 +9,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any, NamedTuple, TypeVar
 
 from maskdcpt.config import from_dict, read_toml, to_dict, to_toml
 from maskdcpt.errors import UserError
+from maskdcpt.evaluation import summarise
 from maskdcpt.files import atomic_file, read_json, write_bytes, write_csv, write_json
 from maskdcpt.study.facts import RUNS, CurvePoint, RunFacts
 from maskdcpt.study.plan import FINETUNE
@@ -173,7 +173,7 @@ def _curve(run: Path, facts: RunFacts) -> list[CurvePoint]:
         CurvePoint(
             *facts.run,
             facts.pretraining_steps + step,
-            round(fmean(row.psnr for row in rows if row.arm == RESTORED), 4),
+            round(summarise(rows, RESTORED).psnr, 4),
         )
         for step, rows in sorted(read_validation(run).items())
     ]

@@ -72,7 +72,7 @@ def open_run(folder: Path, config: DataclassInstance, images: Sequence[str]) -> 
             _require_same_images(folder, images)
             _write_text(folder / CONFIG, to_toml(config))  # more steps, or what changes nothing
         else:
-            _write_text(folder / IMAGES, _listed(images))
+            _write(folder / IMAGES, _listed(images))
             _write_text(folder / ENVIRONMENT, json.dumps(environment(), indent=2))
             _write_text(folder / CONFIG, to_toml(config))  # last: with it the folder is a run
         (folder / CHECKPOINTS).mkdir(exist_ok=True)
@@ -108,17 +108,17 @@ def drop_rows_after(path: Path, step: int) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
+    _write(path, text.encode())
+
+
+def _write(path: Path, data: bytes) -> None:
     with atomic_file(path) as temporary:
-        write_bytes(temporary, _encoded(text))
+        write_bytes(temporary, data)
 
 
-def _encoded(text: str) -> bytes:
+def _listed(names: Sequence[str]) -> bytes:
     # Names of files are bytes to the system, and need not be UTF-8.
-    return text.encode(errors="surrogateescape")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return "".join(f"{name}\n" for name in names)
+    return "".join(f"{name}\n" for name in names).encode(errors="surrogateescape")
 
 
 def _strangers(folder: Path) -> bool:
@@ -150,7 +150,7 @@ def _may_grow(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
 
 def _require_same_images(folder: Path, images: Sequence[str]) -> None:
-    listed, now = (folder / IMAGES).read_bytes(), _encoded(_listed(images))
+    listed, now = (folder / IMAGES).read_bytes(), _listed(images)
     if listed != now:
         before, after = (set(text.split(b"\n")) for text in (listed, now))
         lost, added = len(before - after), len(after - before)
