@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from maskdcpt.data.procedural import procedural_image
-from maskdcpt.degradations import CATALOGUE, apply, catalogue, to_dict
+from maskdcpt.degradations import CATALOGUE, Catalogue, apply, catalogue, to_dict
 from maskdcpt.errors import UserError
 
 PAGE = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
@@ -18,7 +18,8 @@ def names():
     found: dict = {"__name__": "maskdcpt.degradations.banding"}
     value_class, entry = re.findall(r"```python\n(.*?)```", SECTION, flags=re.DOTALL)
     exec(value_class, found)
-    exec(f"CATALOGUE = Catalogue(*CATALOGUE, {entry.strip()})", vars(catalogue) | found, found)
+    others = {**vars(catalogue), "Catalogue": lambda *entries: Catalogue(*CATALOGUE, *entries)}
+    exec(entry, others | found, found)
     return found
 
 
