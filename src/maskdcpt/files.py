@@ -92,8 +92,7 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     Raises:
         OSError: If the disk is full or the file cannot be written.
     """
-    with atomic_file(path) as temporary:
-        write_bytes(temporary, "".join(f"{json.dumps(row)}\n" for row in rows).encode())
+    write_whole(path, "".join(f"{json.dumps(row)}\n" for row in rows).encode())
 
 
 def write_csv(path: Path, kind: type[DataclassInstance], rows: Iterable[DataclassInstance]) -> None:
@@ -111,8 +110,7 @@ def write_csv(path: Path, kind: type[DataclassInstance], rows: Iterable[Dataclas
     writer = csv.DictWriter(text, [field.name for field in fields(kind)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
-    with atomic_file(path) as temporary:
-        write_bytes(temporary, text.getvalue().encode())
+    write_whole(path, text.getvalue().encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -137,8 +135,7 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
     Raises:
         OSError: If the disk is full or the file cannot be written.
     """
-    with atomic_file(path) as temporary:
-        write_bytes(temporary, json.dumps(values, indent=2).encode())
+    write_whole(path, json.dumps(values, indent=2).encode())
 
 
 def file_sha256(path: Path) -> str:
@@ -166,6 +163,16 @@ def atomic_file(path: Path) -> Iterator[Path]:
         _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, data: bytes | memoryview) -> None:
+    """Writes a file that is there whole, or as it was before.
+
+    Raises:
+        OSError: If the disk is full or the file cannot be written.
+    """
+    with atomic_file(path) as temporary:
+        write_bytes(temporary, data)
 
 
 @contextmanager

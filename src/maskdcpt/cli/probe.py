@@ -19,8 +19,8 @@ from maskdcpt.evaluation.features import KINDS, Kind
 from maskdcpt.evaluation.probe import Probed, ProbeRow, probe, probe_rows
 from maskdcpt.evaluation.probe_samples import ProbeProtocol, find_probe_protocol
 from maskdcpt.evaluation.random_networks import random_network
-from maskdcpt.files import write_csv
-from maskdcpt.reports.probe import Setting, probe_summary, write_probe_report, write_probe_summary
+from maskdcpt.files import write_csv, write_json
+from maskdcpt.reports.probe import Setting, probe_summary, write_probe_report
 
 FILES = ("rows.csv", "probe.json", "report.html")
 
@@ -83,7 +83,7 @@ def run(argv: list[str]) -> int:
     )
     setting = Setting(protocol, str(options.data or "embedded and generated images"), options.patch)
     write_csv(options.out / FILES[0], ProbeRow, probe_rows(protocol, found))
-    write_probe_summary(probe_summary(setting, networks, found), options.out / FILES[1])
+    write_json(options.out / FILES[1], probe_summary(setting, networks, found))
     write_probe_report(setting, networks, samples, found, options.out / FILES[2])
     for line in _table(protocol, found):
         print(line)

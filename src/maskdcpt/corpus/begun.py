@@ -18,7 +18,14 @@ from maskdcpt.corpus.plan import Plan
 from maskdcpt.corpus.recipe import CorpusRecipe
 from maskdcpt.corpus.sources import Sources
 from maskdcpt.errors import UserError, naming
-from maskdcpt.files import atomic_file, file_sha256, read_json, read_rows, write_bytes, write_json, write_rows
+from maskdcpt.files import (
+    file_sha256,
+    read_json,
+    read_rows,
+    write_json,
+    write_rows,
+    write_whole,
+)
 from maskdcpt.parallel import Pool
 from maskdcpt.progress import progress_bar
 
@@ -55,8 +62,7 @@ def require_same(recipe: CorpusRecipe, sources: Sources, out: Path, commercial: 
         strange = [path for path in out.iterdir() if path.name not in (DATA, LOOKS, LOCK, RECIPE)]
         if strange or any((out / DATA).iterdir()):
             raise UserError(f"{out}: a new data set needs a folder of its own, and this one has other files")
-        with atomic_file(out / RECIPE) as temporary:
-            write_bytes(temporary, to_toml(recipe).encode())
+        write_whole(out / RECIPE, to_toml(recipe).encode())
         write_json(out / BUILD, {"commercial": commercial, "sources": found, "made_with": versions()})
         return
     before = flatten(_numbered(read_toml(out / RECIPE)))

@@ -16,7 +16,7 @@ from maskdcpt.corpus.sources import Sources
 from maskdcpt.corpus.table import IMAGES, SPLIT
 from maskdcpt.data.tables import open_parquet, read_columns
 from maskdcpt.degradations import CATALOGUE
-from maskdcpt.files import atomic_file, write_bytes
+from maskdcpt.files import write_whole
 from maskdcpt.images import decode_image, to_pil
 
 CARD, GALLERY = "README.md", "gallery.webp"
@@ -58,10 +58,8 @@ def write_card(out: Path, plan: Plan, sources: Sources, facts: Mapping[str, Any]
     Raises:
         OSError: If the disk is full or a file cannot be written.
     """
-    with atomic_file(out / GALLERY) as temporary:
-        write_bytes(temporary, _gallery(out))
-    with atomic_file(out / CARD) as temporary:
-        write_bytes(temporary, "\n".join(_lines(plan, sources, facts)).encode())
+    write_whole(out / GALLERY, _gallery(out))
+    write_whole(out / CARD, "\n".join(_lines(plan, sources, facts)).encode())
 
 
 def size_category(pairs: int) -> str:

@@ -14,7 +14,7 @@ from maskdcpt.corpus.plan import clean_sources
 from maskdcpt.corpus.recipe import CorpusRecipe
 from maskdcpt.corpus.sources import Sources
 from maskdcpt.corpus.survey import Look, LookTask, Verdict, from_line, judge, look_at, look_tasks, to_line
-from maskdcpt.files import atomic_file, write_bytes
+from maskdcpt.files import write_whole
 from maskdcpt.parallel import Pool
 from maskdcpt.progress import progress_bar
 
@@ -80,5 +80,4 @@ def _read_looks(out: Path, task: LookTask) -> list[Look] | None:
 
 
 def _write_looks(out: Path, task: LookTask, looks: Sequence[Look]) -> None:
-    with atomic_file(_looks_file(out, task)) as temporary:
-        write_bytes(temporary, "".join(f"{to_line(look)}\n" for look in looks).encode())
+    write_whole(_looks_file(out, task), "".join(f"{to_line(look)}\n" for look in looks).encode())

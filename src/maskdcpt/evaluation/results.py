@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskdcpt.errors import UserError
-from maskdcpt.files import atomic_file, write_bytes, write_csv
+from maskdcpt.files import write_csv, write_whole
 
 PARQUET = "rows.parquet"
 CSV = "rows.csv"
@@ -61,8 +61,7 @@ def write_measurements(folder: Path, rows: Sequence[Measurement]) -> None:
     data = io.BytesIO()
     columns = {item.name: [getattr(row, item.name) for row in rows] for item in fields(Measurement)}
     pq.write_table(pa.table(columns, schema=_SCHEMA), data, compression="zstd")
-    with atomic_file(folder / PARQUET) as temporary:
-        write_bytes(temporary, data.getbuffer())
+    write_whole(folder / PARQUET, data.getbuffer())
     write_csv(folder / CSV, Measurement, rows)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from maskdcpt.errors import UserError
 from maskdcpt.evaluation.case import Case
-from maskdcpt.files import atomic_file, write_bytes
+from maskdcpt.files import write_whole
 from maskdcpt.metrics import SetMetric
 
 FEATURES = "features"
@@ -58,8 +58,7 @@ def write_features(
             found[_restored(metric, arm)] = metric.features(image)
     path = _path(out, case)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(path) as temporary:
-        write_bytes(temporary, save(found))
+    write_whole(path, save(found))
 
 
 def has_features(out: Path, case: Case) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from maskdcpt.errors import UserError, naming
-from maskdcpt.files import atomic_file, write_bytes
+from maskdcpt.files import write_whole
 from maskdcpt.images.damage import READABLE, refusing
 from maskdcpt.images.document import Document, decode_document
 from maskdcpt.images.encode import encode
@@ -80,7 +80,7 @@ def write_image(pixels: Tensor, path: str | Path, like: Picture | None = None) -
     raster = Raster(np.asarray(to_pil(pixels)))
     with naming(path):
         made = encode(target, [raster], metadata, {}, None)
-    _write(made.data, path)
+    write_whole(path, made.data)
 
 
 def read_document(path: str | Path, limit: int | None = None) -> Document:
@@ -127,13 +127,8 @@ def write_document(
     path = Path(path)
     target = format_of(path)
     made = document.encode(pixels, target, quality=quality, depth=depth, metadata=metadata)
-    _write(made.data, path)
+    write_whole(path, made.data)
     return made.notes
-
-
-def _write(data: bytes, path: Path) -> None:
-    with atomic_file(path) as temporary:
-        write_bytes(temporary, data)
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -18,7 +17,6 @@ from maskdcpt.degradations import CATALOGUE
 from maskdcpt.evaluation.features import Indices, Numbers
 from maskdcpt.evaluation.probe import PROBES, Probe, Probed, Score
 from maskdcpt.evaluation.probe_samples import VERSION, ProbeProtocol, Samples
-from maskdcpt.files import atomic_file, write_bytes
 from maskdcpt.pretraining.weights import weights_sha256
 from maskdcpt.reports.page import Picture, Strip, picture, write_page
 from maskdcpt.reports.plots import figure_picture, figure_style
@@ -115,12 +113,6 @@ def probe_summary(setting: Setting, networks: Mapping[str, Backbone], found: Seq
             for each, score in result.scores.items()
         ],
     }
-
-
-def write_probe_summary(summary: Mapping[str, Any], path: Path) -> None:
-    """Writes what ``probe_summary`` made."""
-    with atomic_file(path) as temporary:
-        write_bytes(temporary, json.dumps(summary, indent=2).encode())
 
 
 def write_probe_report(

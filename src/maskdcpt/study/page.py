@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from maskdcpt.files import atomic_file, write_bytes
+from maskdcpt.files import write_whole
 from maskdcpt.study.figures import accuracy_plot, forest, learning_curves
 from maskdcpt.study.findings import costs, gains, scores, summary, types, worth
 from maskdcpt.study.gains import Comparison
@@ -31,15 +31,10 @@ def write_study_report(results: StudyResults, out: Path) -> Path:
     write_results(results, out)
     comparison = Comparison(results)
     for name, data in _figures(comparison):
-        _write(out / name, data)
+        write_whole(out / name, data)
     page = out.with_name(f"{out.name}.md")
-    _write(page, "".join(f"{line}\n" for line in _page(comparison, out.name)).encode())
+    write_whole(page, "".join(f"{line}\n" for line in _page(comparison, out.name)).encode())
     return page
-
-
-def _write(path: Path, data: bytes) -> None:
-    with atomic_file(path) as temporary:
-        write_bytes(temporary, data)
 
 
 def _figures(comparison: Comparison) -> Iterator[tuple[str, bytes]]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from maskdcpt.config import from_dict, read_toml, to_dict, to_toml
 from maskdcpt.errors import UserError
 from maskdcpt.evaluation import summarise
-from maskdcpt.files import atomic_file, read_json, write_bytes, write_csv, write_json
+from maskdcpt.files import read_json, write_csv, write_json, write_whole
 from maskdcpt.study.facts import RUNS, CurvePoint, RunFacts
 from maskdcpt.study.plan import FINETUNE
 from maskdcpt.study.recipe import StudyConfig
@@ -101,8 +101,7 @@ def write_results(results: StudyResults, out: Path) -> None:
     write_csv(out / RUNS, RunFacts, results.runs)
     write_csv(out / CURVES, CurvePoint, results.curves)
     write_json(out / ABOUT, results.about)
-    with atomic_file(out / STUDY) as temporary:
-        write_bytes(temporary, to_toml(results.study).encode())
+    write_whole(out / STUDY, to_toml(results.study).encode())
 
 
 def _read(folder: Path) -> StudyResults:

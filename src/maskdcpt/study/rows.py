@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskdcpt.errors import UserError
-from maskdcpt.files import atomic_file, write_bytes
+from maskdcpt.files import write_whole
 
 ROWS = "rows.parquet"
 
@@ -98,8 +98,7 @@ def write_study_rows(path: Path, rows: Iterable[StudyRow]) -> None:
         use_dictionary=names,
         use_byte_stream_split=list(_MEASURES),
     )
-    with atomic_file(path) as temporary:
-        write_bytes(temporary, data.getbuffer())
+    write_whole(path, data.getbuffer())
 
 
 def read_study_rows(path: Path) -> list[StudyRow]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from maskdcpt.config import to_toml
 from maskdcpt.errors import UserError
-from maskdcpt.files import atomic_file, remove_unfinished, sole_owner, write_bytes
+from maskdcpt.files import remove_unfinished, sole_owner, write_whole
 from maskdcpt.parallel import Pool
 from maskdcpt.progress import progress_bar
 from maskdcpt.signals import StopRequest
@@ -74,8 +74,7 @@ def run_study(
     with sole_owner(out / ".lock", "running a study in"), stop.listening():
         remove_unfinished(out)
         require_same(planned)
-        with atomic_file(out / STUDY) as temporary:
-            write_bytes(temporary, to_toml(study).encode())
+        write_whole(out / STUDY, to_toml(study).encode())
         tasks = [Task((), measuring, out), *(Task(chain.runs, measuring, out) for chain in chains(runs))]
         failures: list[Failure] = []
         with (

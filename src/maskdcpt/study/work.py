@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from maskdcpt.backbones.checkpoints import checkpoints
 from maskdcpt.errors import Preempted, UserError
-from maskdcpt.files import atomic_file, read_json, write_bytes, write_json
+from maskdcpt.files import read_json, write_json, write_whole
 from maskdcpt.inference import RestoreOptions, Restorer
 from maskdcpt.parallel.process import one_thread
 from maskdcpt.progress import without_bars
@@ -116,8 +116,7 @@ def _do(run: Run, measuring: Measuring, alive: Callable[[], object]) -> None:
     alive()
     if is_measured(run.folder, measuring):
         return
-    with atomic_file(run.folder / RUN) as temporary:
-        write_bytes(temporary, tomli_w.dumps(run.settings()).encode())
+    write_whole(run.folder / RUN, tomli_w.dumps(run.settings()).encode())
     if run.pretraining is not None:
         pretrain(run.pretraining, run.pretraining_folder)
     finetune(run.finetuning, run.finetuning_folder)

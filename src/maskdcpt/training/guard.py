@@ -12,7 +12,7 @@ from torch import Tensor
 
 from maskdcpt.data import Batch
 from maskdcpt.errors import UserError
-from maskdcpt.files import atomic_file, write_bytes
+from maskdcpt.files import write_whole
 
 FOLDER = "nonfinite"
 PATIENCE = 10
@@ -74,6 +74,5 @@ class Guard:
             "loss": str(loss),
             "gradient": json.dumps({k: str(v) for k, v in norms.items()}),
         }
-        with atomic_file(path) as temporary:
-            write_bytes(temporary, safetensors.torch.save(tensors, facts))
+        write_whole(path, safetensors.torch.save(tensors, facts))
         return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,12 +15,12 @@ from maskdcpt.environment import environment
 from maskdcpt.errors import UserError
 from maskdcpt.files import (
     TEMPORARY,
-    atomic_file,
     read_rows,
     remove_unfinished,
     sole_owner,
-    write_bytes,
+    write_json,
     write_rows,
+    write_whole,
 )
 
 if TYPE_CHECKING:
@@ -70,11 +69,11 @@ def open_run(folder: Path, config: DataclassInstance, images: Sequence[str]) -> 
         if (folder / CONFIG).is_file():
             _require_same_settings(folder, config)
             _require_same_images(folder, images)
-            _write_text(folder / CONFIG, to_toml(config))  # more steps, or what changes nothing
+            write_whole(folder / CONFIG, to_toml(config).encode())  # more steps, or what changes nothing
         else:
-            _write(folder / IMAGES, _listed(images))
-            _write_text(folder / ENVIRONMENT, json.dumps(environment(), indent=2))
-            _write_text(folder / CONFIG, to_toml(config))  # last: with it the folder is a run
+            write_whole(folder / IMAGES, _listed(images))
+            write_json(folder / ENVIRONMENT, environment())
+            write_whole(folder / CONFIG, to_toml(config).encode())  # last: with it the folder is a run
         (folder / CHECKPOINTS).mkdir(exist_ok=True)
         remove_unfinished(folder / CHECKPOINTS)
         yield folder
@@ -105,15 +104,6 @@ def drop_rows_after(path: Path, step: int) -> None:
     kept = [row for row in rows if row["step"] <= step]
     if len(kept) < len(rows):
         write_rows(path, kept)
-
-
-def _write_text(path: Path, text: str) -> None:
-    _write(path, text.encode())
-
-
-def _write(path: Path, data: bytes) -> None:
-    with atomic_file(path) as temporary:
-        write_bytes(temporary, data)
 
 
 def _listed(names: Sequence[str]) -> bytes:

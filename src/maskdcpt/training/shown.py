@@ -18,7 +18,7 @@ from maskdcpt.backbones import Backbone
 from maskdcpt.data import Batch, TrainingData, training_batches
 from maskdcpt.devices import find_device, move
 from maskdcpt.errors import UserError
-from maskdcpt.files import atomic_file, remove_unfinished, write_bytes
+from maskdcpt.files import remove_unfinished, write_whole
 from maskdcpt.pretraining import StatisticsClassifier, classifier_features
 from maskdcpt.pretraining.weights import weights_sha256
 from maskdcpt.progress import progress_bar, say_above_bar
@@ -124,8 +124,7 @@ def _look(batch: Batch, backbone: Backbone, classifier: StatisticsClassifier, de
 
 def _write(path: Path, shown: Shown, weights: str) -> None:
     facts = {"weights": weights, "sha256": _sha256(shown)}
-    with atomic_file(path) as temporary:
-        write_bytes(temporary, safetensors.torch.save(shown._asdict(), facts))
+    write_whole(path, safetensors.torch.save(shown._asdict(), facts))
 
 
 def _read(path: Path, weights: str) -> Shown | None:
