@@ -20,9 +20,13 @@ from maskdcpt.images import write_image
 from maskdcpt.parallel import HERE
 from maskdcpt.recipes import presets
 from maskdcpt.study import choose, plan_runs, read_study
+from maskdcpt.study.answer import answer as answer_of
 from maskdcpt.study.cases import cases, count_cases
-from maskdcpt.study.gains import Comparison, correlation, interval_over_runs
+from maskdcpt.study.facts import CurvePoint
+from maskdcpt.study.gains import Comparison
+from maskdcpt.study.intervals import correlations, interval_over_runs
 from maskdcpt.study.page import write_study_report
+from maskdcpt.study.recipe import QuestionConfig
 from maskdcpt.study.recipe import TestConfig as StudyTest
 from maskdcpt.study.recipe import untrained_types
 from maskdcpt.study.results import gather, write_results
@@ -120,16 +124,34 @@ def test_networks_count_alike_over_images_however_many_seeds_they_have(finished)
     assert over_images.low < over_images.mean < over_images.high
 
 
-def test_correlation_needs_something_to_correlate():
-    assert correlation([(0, 0), (1, 1), (2, 2)]).mean == pytest.approx(1)
-    assert correlation([(0, 0), (1, 1)]) is None
-    assert correlation([(0, 0), (0, 1), (0, 2)]) is None
+def drawn(rng, arms, seeds, between, within):
+    """Two measures of arms and seeds that go together in means of arms and in what is left as much as is said."""
+    means, rest = rng.standard_normal((2, arms, 1)), rng.standard_normal((2, arms, seeds))
+    x = means[0] + rest[0]
+    y = between * means[0] + (1 - between**2) ** 0.5 * means[1] + within * rest[0] + (1 - within**2) ** 0.5 * rest[1]
+    y = y + 3 * rng.standard_normal(seeds)  # a seed that is kind to all arms is no reason
+    return {str(arm): list(zip(x[arm], y[arm], strict=True)) for arm in range(arms)}
+
+
+def test_correlation_is_told_apart_between_arms_and_within():
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((400, 12))
-    y = 0.6 * x + 0.8 * rng.standard_normal((400, 12))
-    found = [correlation(list(zip(*pair, strict=True))) for pair in zip(x, y, strict=True)]
-    held = sum(each.low <= 0.6 <= each.high for each in found)
-    assert 0.92 < held / 400 < 0.98, "of 95 in 100 intervals"
+    found = correlations(drawn(rng, 400, 20, 0.0, 0.9))
+    assert abs(found.between.mean) < 0.15
+    assert found.within.mean == pytest.approx(0.9, abs=0.02)
+    found = correlations(drawn(rng, 400, 20, 0.9, 0.0))
+    assert found.between.mean > 0.8
+    assert abs(found.within.mean) < 0.05
+    assert found.between.low < found.between.mean < found.between.high
+
+
+def test_correlation_needs_something_to_correlate():
+    rng = np.random.default_rng(0)
+    few = drawn(rng, 4, 3, 0.5, 0.5)
+    assert correlations(few).between.low is None, "four arms have no interval"
+    assert correlations(drawn(rng, 5, 3, 0.5, 0.5)).between.low is not None
+    assert correlations(dict(list(few.items())[:2])) == (None, None)
+    same = {arm: [(1.0, y) for _, y in points] for arm, points in few.items()}
+    assert correlations(same) == (None, None)
 
 
 def test_rows_come_back_as_they_were(tmp_path):
@@ -211,8 +233,9 @@ def test_the_page_follows_from_its_files_to_the_byte(finished, tmp_path):
     worth = page.partition("## What pre-training is worth")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\S+)` \| `(\S+)` \|", worth, re.M) == [
         ("method", "alone"),
-    ], "the others fine-tune otherwise, too"
-    assert "alone: `naming`, `several`." in worth
+        ("several", "alone"),
+    ], "naming fine-tunes otherwise, too; what labels are called changes nothing there"
+    assert "alone: `naming`." in worth
     comparison = Comparison(gather([finished]))
     price = [-fmean(comparison.gains("small", "alone", test, "psnr")) for test in ("seen", "strong")]
     found = re.search(r"^\| steps that `alone` lacks \| `alone` \|(.*)\|$", worth, re.M)[1].split("|")
@@ -221,6 +244,7 @@ def test_the_page_follows_from_its_files_to_the_byte(finished, tmp_path):
     found = page.partition("## What holds")[2].partition("\n## ")[0]
     (seen,) = re.findall(r"^\| `seen` \|.*\| (.*?) \|$", found, re.MULTILINE)
     assert re.fullmatch(r"several [+-]\d\.\d\d", seen), "of one seed there is no interval"
+    assert "## The answer" not in page, "nothing is asked"
     targets = {target for target in re.findall(r"\]\(([^)]+)\)", page) if target.startswith("results/")}
     assert len(targets) >= 7
     assert all((tmp_path / "first" / target).exists() for target in targets)
@@ -297,13 +321,112 @@ def test_arms_that_were_added_later_say_so(finished, tmp_path):
     assert "| the method's fine-tuning alone; added after the first seed |" in page
 
 
+ASKED = {"arm": "method", "tests": ["seen", "strong"]}
+
+
+def answered(finished, out, study):
+    page = write_study_report(gather([finished])._replace(study=study), out).read_text()
+    return page.partition("## The answer")[2].partition("\n## ")[0], page
+
+
+def test_a_question_is_answered_in_sentences(finished, tmp_path):
+    answer, page = answered(finished, tmp_path / "results", tiny(question=ASKED, limits=["Little was tried."]))
+    comparison = Comparison(gather([finished]))
+    for test in ("seen", "strong"):
+        gain = comparison.over_runs(["small"], "method", test, "psnr")
+        text = f"{gain.mean:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}] dB"
+        word = {1: "better", 0: "cannot be told", -1: "worse"}[gain.sign]
+        assert re.search(rf"- `{test}`, .*: `method` over `scratch` {re.escape(text)}: \*\*{word}\*\*", answer)
+        price = comparison.over_runs(["small"], "alone", test, "psnr")
+        assert f"- `{test}`: the steps of plain training that pre-training takes the place of are worth " in answer
+        assert f"{-price.mean:+.2f} [{-price.high:+.2f}, {-price.low:+.2f}] dB; pre-training brings" in answer
+    assert "where guessing gives 50 %" in answer
+    assert "Of the 3 other arms, better than what they are compared with on both of these tests: none" in answer
+    assert page.rstrip().endswith("- Little was tried.")
+    against = page.partition("## Against `method`")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\S+)` \|", against, re.MULTILINE) == ["naming", "several"], "those with pre-training"
+
+
+def test_an_answer_says_better_where_it_is_and_counts_the_arms(finished, tmp_path):
+    study, rows = known([0.4, 0.5, 0.6])
+    study = dataclasses.replace(study, question=QuestionConfig(arm="method", tests=("seen",)))
+    answer = "\n".join(answer_of(comparison_of(finished, study, rows), "results"))
+    assert "`method` over `scratch` +1.00 [+0.50, +1.50] dB: **better**" in answer
+    worse = [dataclasses.replace(row, psnr=60 - row.psnr) for row in rows]
+    assert "-1.00 [-1.50, -0.50] dB: **worse**" in "\n".join(
+        answer_of(comparison_of(finished, study, worse), "results")
+    )
+
+
+def test_arms_that_are_the_same_but_for_their_seeds_are_taken_together(finished, tmp_path):
+    arms = [*TINY["arms"], {"name": "once-more", "title": "the method, fresh seeds", "seeds": [1]}]
+    study = tiny(arms=arms, question=ASKED)
+    assert study.twins() == [("method", "once-more")]
+    results = gather([finished])
+    again = {("small", "method", 1): "once-more"}
+    moved = results._replace(
+        rows=[dataclasses.replace(row, arm=again.get(row.run, row.arm)) for row in results.rows],
+        runs=[dataclasses.replace(facts, arm=again.get(facts.run, facts.arm)) for facts in results.runs],
+        study=study,
+    )
+    comparison, whole = Comparison(moved), Comparison(results)
+    assert comparison.together(["small"], ("method", "once-more"), "seen", "psnr") == whole.over_runs(
+        ["small"], "method", "seen", "psnr"
+    )
+    assert "- `method` was run once more with other seeds" in "\n".join(answer_of(comparison, "results"))
+
+
+def test_networks_that_only_harm_are_told(finished, tmp_path):
+    results = gather([finished])
+    untouched = [dataclasses.replace(row, psnr=99.0) if row.family == "input" else row for row in results.rows]
+    comparison = Comparison(results._replace(rows=untouched, study=tiny(question=ASKED)))
+    assert comparison.beats_input("small", "method", comparison.study.tests[0]) is False
+    assert "On `seen` and `strong` no arm is better than the damaged images" in "\n".join(
+        answer_of(comparison, "results")
+    )
+
+
+def test_curves_of_gains_are_paired_at_equal_cost(finished):
+    results = gather([finished])
+    line = {"scratch": lambda step: 20 + step, "method": lambda step: 19 + 2 * step}
+    curves = [
+        CurvePoint("small", arm, seed, step, of(step) + seed)
+        for arm, of in line.items()
+        for seed in (0, 1)
+        for step in ((4, 8) if arm == "scratch" else (5, 8))
+    ]
+    comparison = Comparison(results._replace(curves=curves))
+    points = list(comparison.gain_curve("small", "method", lambda _, step: step))
+    assert [place for place, _ in points] == pytest.approx([5 / 8, 1])
+    assert [gain.mean for _, gain in points] == pytest.approx([29 - 25, 35 - 28])
+    double = list(comparison.gain_curve("small", "method", lambda facts, step: step * (1 + (facts.arm == "method"))))
+    assert [place for place, _ in double] == pytest.approx([10 / 8, 2])
+    assert [gain.mean for _, gain in double] == pytest.approx([29 - 28, 35 - 28]), "past its end, over its end"
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ({"arm": "metod", "tests": ["seen"]}, "question: arm: there is no 'metod'; did you mean 'method'"),
+        ({"arm": "scratch", "tests": ["seen"]}, "question: arm: there is no 'scratch'"),
+        ({"arm": "method", "tests": ["sen"]}, "question: tests: there is no 'sen'; did you mean 'seen'"),
+        ({"arm": "method", "tests": []}, "question: tests: none is named"),
+    ],
+)
+def test_questions_that_cannot_be_answered_are_refused(question, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        tiny(question=question)
+
+
 @pytest.mark.slow
 def test_the_page_of_the_project_follows_from_its_files(tmp_path):
     docs = Path(__file__).parents[2] / "docs"
-    assert (
-        write_study_report(gather([docs / "results"]), tmp_path / "results").read_text()
-        == (docs / "results.md").read_text()
-    )
+    page = write_study_report(gather([docs / "results"]), tmp_path / "results")
+    assert page.read_text() == (docs / "results.md").read_text()
+    made = {path.name: path.read_bytes() for path in (tmp_path / "results").iterdir()}
+    assert made.keys() == {path.name for path in (docs / "results").iterdir()}
+    for name, data in made.items():
+        assert data == (docs / "results" / name).read_bytes(), name
 
 
 def test_a_damaged_table_of_results_is_told(finished, tmp_path):

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from statistics import fmean
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from maskdcpt.reports.curves import time_unit
 from maskdcpt.reports.plots import COLOURS, LINES, figure_style, figure_svg
-from maskdcpt.study.facts import RunFacts
-from maskdcpt.study.gains import Comparison, Interval
+from maskdcpt.study.gains import Comparison
+from maskdcpt.study.intervals import Interval
 from maskdcpt.study.recipe import TestConfig
 
 MARKS = ("o", "s", "^", "D", "v", "P")
 """Of networks in turn; after the last they begin again."""
 
-TERA = 1e12
+COLUMNS = 4
+"""Panels beside one another."""
+
+GAINS = (-2.0, 1.0)
+"""What curves of gains show, in dB: at first an arm with pre-training lags far behind."""
 
 
 def forest(comparison: Comparison, test: TestConfig, metric: str, axis: str) -> bytes:
@@ -55,38 +58,37 @@ def forest(comparison: Comparison, test: TestConfig, metric: str, axis: str) -> 
         return figure_svg(figure)
 
 
-def learning_curves(comparison: Comparison, family: str) -> bytes:
-    """Mean PSNR of the seeds on the embedded test images against steps, arithmetic and time."""
-    arms = [arm.name for arm in comparison.study.arms if comparison.seeds(family, arm.name)]
+def gain_curves(comparison: Comparison, family: str) -> bytes:
+    """How the gain on the embedded test images grows with steps and with time, a panel for each arm.
+
+    Gains are paired by seed: the PSNR of a network less that of the one it is compared with after as many steps, or as
+    much time, between whose points lines are drawn; past its end, at its end.
+    """
+    arms = [arm for arm in comparison.study.compared if comparison.seeds(family, arm)]
+    rows = max(1, math.ceil(len(arms) / COLUMNS))
     with figure_style():
-        figure = Figure(figsize=(9.0, 3.4 + 0.18 * len(arms) / 4), layout="constrained")
-        panels = figure.subplots(1, 3, sharey=True)
-        longest = max(
-            (comparison.seconds(facts) for facts in comparison.results.runs if facts.family == family), default=0
-        )
-        unit = time_unit(longest)
-        titles = ("steps", "arithmetic in TFLOP, counted", f"{unit.name}, measured")
-        for number, arm in enumerate(arms):
-            lap, place = divmod(comparison.study.arm_names.index(arm), len(COLOURS))
-            points = list(_curve(comparison, family, arm))
-            for panel, position in zip(panels, range(3), strict=True):
-                scale = (1.0, TERA, unit.seconds)[position]
-                panel.plot(
-                    [point[position] / scale for point in points],
-                    [point[3] for point in points],
-                    label=arm if position == 0 else None,
-                    color=COLOURS[place],
-                    linestyle=LINES[lap % len(LINES)],
-                    linewidth=1.3,
-                    zorder=len(arms) - number,
-                )
-        for panel, title in zip(panels, titles, strict=True):
-            panel.set_xlabel(title)
+        figure = Figure(figsize=(9.0, 0.9 + 1.5 * rows), layout="constrained")
+        panels = list(figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flat)
+        for number, panel in enumerate(panels):
+            panel.set_visible(number < len(arms))
+        for panel, arm in zip(panels, arms, strict=False):
+            panel.axhline(0, color=COLOURS[-1], linewidth=0.8)
+            for place, (axis, of) in enumerate((("steps", lambda _, step: step), ("time", comparison.seconds))):
+                points = list(comparison.gain_curve(family, arm, of))
+                x, found = [at for at, _ in points], [gain for _, gain in points]
+                look: dict[str, Any] = {"color": COLOURS[place], "linestyle": LINES[place], "linewidth": 1.3}
+                panel.plot(x, [gain.mean for gain in found], label=axis if arm == arms[0] else None, **look)
+                sure = [(at, gain.low, gain.high) for at, gain in points if gain.low is not None]
+                if place == 0 and sure:
+                    panel.fill_between(*zip(*sure, strict=True), color=COLOURS[place], alpha=0.18, linewidth=0)
+            panel.set_title(arm, fontsize="small")
             panel.grid(alpha=0.25)
             panel.spines[["top", "right"]].set_visible(False)
-        panels[0].set_ylabel("PSNR in dB")
+            panel.set_ylim(*GAINS)
+        figure.supxlabel("share of the steps, or of the time, of what the arm is compared with", fontsize="medium")
+        figure.supylabel("gain of PSNR in dB", fontsize="medium")
         if arms:
-            figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize="small")
+            figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize="small")
         return figure_svg(figure)
 
 
@@ -148,22 +150,3 @@ def _marks(axes: Axes, found: Sequence[tuple[float, Interval]], title: str, plac
     )
     for height, mean in unsure:
         axes.plot(mean, height, linestyle="none", fillstyle="none", **look)
-
-
-def _curve(comparison: Comparison, family: str, arm: str) -> Iterator[tuple[float, float, float, float]]:
-    """Steps, arithmetic, seconds and PSNR, means over the seeds, where all of them were measured."""
-    runs: dict[int, RunFacts] = {
-        facts.seed: facts for facts in comparison.results.runs if (facts.family, facts.arm) == (family, arm)
-    }
-    steps: dict[int, list[tuple[int, float]]] = {}
-    for point in comparison.results.curves:
-        if (point.family, point.arm) == (family, arm):
-            steps.setdefault(point.step, []).append((point.seed, point.psnr))
-    for step, found in sorted(steps.items()):
-        if len(found) == len(runs):
-            yield (
-                step,
-                fmean(runs[seed].flops_at(step) for seed, _ in found),
-                fmean(comparison.seconds(runs[seed], step) for seed, _ in found),
-                fmean(psnr for _, psnr in found),
-            )

@@ -6,12 +6,9 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from maskdcpt.degradations import CATALOGUE
-from maskdcpt.study.gains import Comparison
+from maskdcpt.study.gains import INPUT_RUN, Comparison
 from maskdcpt.study.markdown import interval_text, source, table
 from maskdcpt.study.recipe import TestConfig
-from maskdcpt.study.rows import INPUT
-
-INPUT_RUN = (INPUT, INPUT, 0)
 
 
 def summary(comparison: Comparison, folder: str) -> Iterator[str]:
@@ -24,8 +21,8 @@ def summary(comparison: Comparison, folder: str) -> Iterator[str]:
         "For each test the arms whose mean gain over all networks that they were tried with has a 95 % interval, over "
         "seeds, that lies on one side of zero; those whose interval does not cannot be told from what they are "
         "compared with, and of a single run there is no interval. Of so many intervals some exclude zero by chance: "
-        "about one in twenty where there is no difference at all, and since most arms are compared with the same runs, "
-        "they err together."
+        "where there is no difference at all, one in forty on the side of better and as many on that of worse, and "
+        "since most arms are compared with the same runs, they err together."
     )
     yield ""
     rows = []
@@ -35,7 +32,9 @@ def summary(comparison: Comparison, folder: str) -> Iterator[str]:
         for arm in study.compared:
             found = comparison.over_runs(families, arm, test.name, test.metric)
             if found is not None:
-                told[None if found.low is None else way * found.sign].append(f"{arm} {found.mean:+.2f}")
+                limits = study.arm(arm).families
+                title = f"{arm} ({', '.join(limits)} only)" if limits and len(families) > 1 else arm
+                told[None if found.low is None else way * found.sign].append(f"{title} {found.mean:+.2f}")
         rows.append((f"`{test.name}`", *("; ".join(part) or "none" for part in told.values())))
     yield from table(("test", "better", "worse", "not told apart", "too few runs"), rows)
     yield from source(folder, "rows.parquet")
@@ -49,9 +48,9 @@ def gains(comparison: Comparison, folder: str) -> Iterator[str]:
     yield ""
     yield (
         "Mean difference from the arm compared with, paired by seed and image, with its 95 % interval over seeds "
-        "(Student's t). The last column is the interval over images of these very networks (bootstrap): it tells how "
-        "much hangs on the choice of test images, not on that of seeds. All networks are those that an arm was tried "
-        "with, and `runs` is their number. Bold: the interval excludes zero."
+        "(Student's t). All networks are those that an arm was tried with, and `runs` is their number. Bold: the "
+        "interval excludes zero. `other images` is the interval over images of these very networks (bootstrap): it "
+        "tells how much hangs on the choice of test images, and nothing of what training anew would bring."
     )
     yield ""
     for test in study.tests:
@@ -67,9 +66,12 @@ def gains(comparison: Comparison, folder: str) -> Iterator[str]:
         for arm in study.compared:
             cells = [comparison.over_runs([name], arm, test.name, metric) for name in families]
             both = comparison.over_runs(families, arm, test.name, metric)
-            cells += [both, comparison.over_images(families, arm, test.name, metric)]
-            rows.append((f"`{arm}`", *map(interval_text, cells), str(both.size) if both else "0"))
-        yield from table(("arm", *families, "all networks", "over images", "runs"), rows)
+            images = interval_text(comparison.over_images(families, arm, test.name, metric), bold=False)
+            cells += [both] if len(families) > 1 else []
+            rows.append((f"`{arm}`", *map(interval_text, cells), images, str(both.size) if both else "0"))
+        head = ("arm", *families, *(["all networks"] if len(families) > 1 else []), "other images", "runs")
+        yield from table(head, rows)
+        yield from _beaten(comparison, test)
         yield from source(folder, "rows.parquet")
     yield from _ssim_gains(comparison, folder)
 
@@ -108,6 +110,32 @@ def worth(comparison: Comparison, folder: str) -> Iterator[str]:
         yield f"Not here, since no arm has their fine-tuning, as long and with the same settings, alone: {listed}."
         yield ""
     yield from source(folder, "rows.parquet", "runs.csv")
+
+
+def parts(comparison: Comparison, folder: str) -> Iterator[str]:
+    """Arms held against the one that the study is about; nothing where it is about none."""
+    study = comparison.study
+    if study.question is None:
+        return
+    method = study.question.arm
+    others = [arm for arm in study.compared if arm != method and study.share_of(study.arm(arm))]
+    yield f"## Against `{method}`"
+    yield ""
+    yield (
+        f"Its parts, its predecessor, what was left open and what was tried to better it, each compared with "
+        f"`{method}` itself for the seeds that both have, all networks; of photos PIQE, lower is better, else PSNR in "
+        "dB."
+    )
+    yield ""
+    rows = []
+    for arm in others:
+        cells = [
+            comparison.over_runs(study.families, arm, test.name, test.metric, against=method) for test in study.tests
+        ]
+        if any(cells):
+            rows.append((f"`{arm}`", *map(interval_text, cells)))
+    yield from table(("arm", *(test.name for test in study.tests)), rows)
+    yield from source(folder, "rows.parquet")
 
 
 def scores(comparison: Comparison, folder: str) -> Iterator[str]:
@@ -155,34 +183,54 @@ def types(comparison: Comparison, folder: str) -> Iterator[str]:
 
 
 def costs(comparison: Comparison, folder: str) -> Iterator[str]:
-    """Steps, arithmetic and time."""
+    """Steps, arithmetic and time, and what came of them."""
+    main = comparison.study.main_test
     yield "## Cost"
     yield ""
     yield (
         "Arithmetic is counted: a pass forward with its decoders, three times, for a gradient takes as much "
         "as two. Time is the number of steps, times what a step took in the quickest of the runs whose steps have as "
-        "much arithmetic, since the others may have shared their machine. Both in what the arm compared with takes; "
-        "curves are means over seeds on the embedded test images."
+        "much arithmetic, since the others may have shared their machine. Both in what the arm compared with takes."
+    )
+    yield ""
+    yield (
+        "Curves are gains on the embedded test images, after as many steps and after as much time as the arm compared "
+        "with has had by then; bands are 95 % intervals over seeds. Learning rates fall over the whole of a run, so "
+        "that points before its end are not what a shorter run would come to."
     )
     yield ""
     for family in comparison.study.families:
         yield f"### {family}, cost"
         yield ""
-        yield f"![Learning curves of {family}]({folder}/curves-{family}.svg)"
+        yield f"![Gains of {family} against steps and time]({folder}/curves-{family}.svg)"
         yield ""
         rows = []
         for arm in comparison.study.arms:
             runs = [facts for facts in comparison.results.runs if (facts.family, facts.arm) == (family, arm.name)]
-            base = [facts for facts in comparison.results.runs if (facts.family, facts.arm) == (family, arm.against)]
             if runs:
-                relative = [
-                    f"{fmean(map(of, runs)) / fmean(map(of, base)):.2f}" if base else "-"
+                known = [
+                    comparison.relative_cost(family, arm.name, of)
                     for of in (lambda facts: facts.flops, comparison.seconds)
                 ]
+                relative = ["-" if each is None else f"{each:.2f}" for each in known]
                 steps = f"{runs[0].pretraining_steps:,} + {runs[0].finetuning_steps:,}"
-                rows.append((f"`{arm.name}`", steps, *relative, f"{fmean(map(comparison.seconds, runs)) / 60:.1f}"))
-        yield from table(("arm", "steps", "arithmetic", "time", "minutes"), rows)
+                minutes = f"{fmean(map(comparison.seconds, runs)) / 60:.1f}"
+                gain = interval_text(comparison.over_runs([family], arm.name, main.name, main.metric))
+                rows.append((f"`{arm.name}`", steps, *relative, minutes, gain))
+        yield from table(("arm", "steps", "arithmetic", "time", "minutes", f"gain on `{main.name}`"), rows)
         yield from source(folder, "runs.csv", "curves.csv")
+
+
+def _beaten(comparison: Comparison, test: TestConfig) -> Iterator[str]:
+    """How many arms are better than the damaged images as they are."""
+    study = comparison.study
+    told = []
+    for family in study.families:
+        beats = [comparison.beats_input(family, arm, test) for arm in study.arm_names]
+        known = [each for each in beats if each is not None]
+        told.append(f"{sum(known)} of {len(known)} arms of {family}")
+    yield f"Better than the damaged images as they are: {', '.join(told)}."
+    yield ""
 
 
 def _ssim_gains(comparison: Comparison, folder: str) -> Iterator[str]:

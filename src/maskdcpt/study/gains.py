@@ -3,69 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from statistics import fmean
-from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from maskdcpt.degradations import CATALOGUE
 from maskdcpt.evaluation.bootstrap import estimate, resampled_means
 from maskdcpt.study.facts import RunFacts
+from maskdcpt.study.intervals import Interval, interval_over_runs
+from maskdcpt.study.recipe import TestConfig
 from maskdcpt.study.results import StudyResults
-from maskdcpt.study.rows import FINAL, StudyRow
+from maskdcpt.study.rows import FINAL, INPUT, StudyRow
 
-LEVEL = 0.95
-"""Of intervals: how often such an interval holds what is true, if differences are normally distributed."""
+INPUT_RUN = (INPUT, INPUT, 0)
+"""Key of the rows of the damaged images."""
 
 Key = tuple[str, str, int]
 Scores = dict[str, dict[tuple[str, str], float]]
 """Group to image and level to what was measured."""
-
-
-class Interval(NamedTuple):
-    """A mean with its interval."""
-
-    mean: float
-    """The mean."""
-    low: float | None
-    """Where the interval begins; None where it cannot be told."""
-    high: float | None
-    """Where it ends."""
-    size: int
-    """Of how many runs, or images."""
-
-    @property
-    def reversed(self) -> Interval:
-        """That of the same difference taken the other way round."""
-        low, high = (None if end is None else -end for end in (self.high, self.low))
-        return Interval(-self.mean, low, high, self.size)
-
-    @property
-    def sign(self) -> int:
-        """1 if all of it is above zero, -1 if all is below, 0 if neither can be told."""
-        if self.low is None or self.high is None:
-            return 0
-        return (self.low > 0) - (self.high < 0)
-
-
-def interval_over_runs(strata: Sequence[Sequence[float]]) -> Interval:
-    """The mean of strata, which count alike, with a t-interval.
-
-    Args:
-        strata: For each network the values of its seeds. What scatters is taken to scatter alike in all networks and
-            independently; the networks themselves are given, not drawn.
-    """
-    means = [fmean(values) for values in strata]
-    count = sum(map(len, strata))
-    freedom = count - len(strata)
-    if freedom < 1:
-        return Interval(fmean(means), None, None, count)
-    squares = sum((value - mean) ** 2 for values, mean in zip(strata, means, strict=True) for value in values)
-    error = math.sqrt(squares / freedom * sum(1 / len(values) for values in strata)) / len(strata)
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
-    return Interval(fmean(means), fmean(means) - reach, fmean(means) + reach, count)
 
 
 class Comparison:
@@ -81,6 +37,9 @@ class Comparison:
         self._rows: dict[tuple[Key, str, str], list[StudyRow]] = {}
         for row in results.rows:
             self._rows.setdefault((row.run, row.stage, row.test), []).append(row)
+        self._curves: dict[Key, list[tuple[int, float]]] = {}
+        for point in results.curves:
+            self._curves.setdefault((point.family, point.arm, point.seed), []).append((point.step, point.psnr))
         self._quickest: dict[tuple[str, str, int], float] = {}
         for facts in results.runs:
             for part, flops, seconds in (
@@ -113,7 +72,8 @@ class Comparison:
             return None
         for name in self.study.arm_names:
             pairs = [(facts, taken[family, name]) for family, facts in mine.items() if (family, name) in taken]
-            alike = self.study.arm(name).finetune == self.study.arm(arm).finetune and all(
+            mine_alone, other_alone = (self.study.finetuning_of(self.study.arm(each)) for each in (arm, name))
+            alike = mine_alone == other_alone and all(
                 not other.pretraining_steps and other.finetuning_steps == facts.finetuning_steps
                 for facts, other in pairs
             )
@@ -133,8 +93,39 @@ class Comparison:
         of_finetuning = self._quickest["finetuning", facts.family, facts.finetuning_flops]
         return before * of_pretraining + (step - before) * of_finetuning
 
+    def relative_cost(self, family: str, arm: str, of: Callable[[RunFacts], float]) -> float | None:
+        """What runs of an arm cost in that of the arm that it is compared with; None where one has no run.
+
+        Args:
+            family: The network.
+            arm: The arm.
+            of: The cost of a run, such as its arithmetic.
+        """
+        means = []
+        for name in (arm, self.study.arm(arm).against):
+            costs = [of(facts) for facts in self.results.runs if (facts.family, facts.arm) == (family, name)]
+            means.append(fmean(costs) if costs else None)
+        return means[0] / means[1] if means[0] and means[1] else None
+
+    def beats_input(self, family: str, arm: str, test: TestConfig) -> bool | None:
+        """Whether networks of an arm are better on average than the damaged images as they are; None without any."""
+        mine, untouched = (
+            self.arm_mean(family, arm, test.name, test.metric),
+            self.mean(INPUT_RUN, test.name, test.metric),
+        )
+        if mine is None or untouched is None:
+            return None
+        return mine < untouched if test.metric == "piqe" else mine > untouched
+
     def gains(
-        self, family: str, arm: str, test: str, metric: str, group: str | None = None, against: str | None = None
+        self,
+        family: str,
+        arm: str,
+        test: str,
+        metric: str,
+        group: str | None = None,
+        against: str | None = None,
+        seeds: Collection[int] | None = None,
     ) -> list[float]:
         """For each seed that both have, how much higher an arm is than that which it is compared with.
 
@@ -145,10 +136,11 @@ class Comparison:
             metric: ``psnr``, ``ssim`` or ``piqe``.
             group: A single group of the test; None for the mean of all.
             against: The other arm; None for that of the recipe.
+            seeds: Of these alone; None for all.
         """
         return [
             fmean(fmean(values.values()) for name, values in scores.items() if group in (None, name))
-            for scores in self._differences(family, arm, test, metric, against)
+            for scores in self._differences(family, arm, test, metric, against, seeds)
         ]
 
     def over_runs(
@@ -159,10 +151,48 @@ class Comparison:
         metric: str,
         group: str | None = None,
         against: str | None = None,
+        seeds: Collection[int] | None = None,
     ) -> Interval | None:
         """The gain of an arm with its interval over seeds; None where there is nothing to compare."""
-        strata = [gains for name in families if (gains := self.gains(name, arm, test, metric, group, against))]
+        strata = [gains for name in families if (gains := self.gains(name, arm, test, metric, group, against, seeds))]
         return interval_over_runs(strata) if strata else None
+
+    def together(self, families: Iterable[str], arms: Sequence[str], test: str, metric: str) -> Interval | None:
+        """The gain of arms that are the same but for their seeds, as of one."""
+        strata = [
+            gains
+            for name in families
+            if (gains := [each for arm in arms for each in self.gains(name, arm, test, metric)])
+        ]
+        return interval_over_runs(strata) if strata else None
+
+    def gain_curve(
+        self, family: str, arm: str, of: Callable[[RunFacts, int], float]
+    ) -> Iterator[tuple[float, Interval]]:
+        """How the gain of an arm on the embedded test images grows, seeds paired.
+
+        Args:
+            family: The network.
+            arm: The arm.
+            of: What so many steps of a run cost.
+
+        Yields:
+            For each point of its learning curves what was spent by then, in all that is spent on the arm compared
+            with, and the gain over that for as much, from lines between its points; past its end, over its end.
+        """
+        facts = {each.run: each for each in self.results.runs}
+        against = self.study.arm(arm).against
+        curves = []
+        for seed in self.seeds(family, arm):
+            runs = [facts.get((family, name, seed)) for name in (arm, against)]
+            if (mine := runs[0]) is None or (other := runs[1]) is None:
+                continue
+            whole = of(other, other.steps)
+            places = [[of(each, step) / whole for step, _ in self._curves[each.run]] for each in (mine, other)]
+            scores = [[psnr for _, psnr in self._curves[each.run]] for each in (mine, other)]
+            curves.append((places[0], np.array(scores[0]) - np.interp(places[0], places[1], scores[1])))
+        for number, place in enumerate(curves[0][0] if curves else ()):
+            yield place, interval_over_runs([[float(gains[number]) for _, gains in curves]])
 
     def over_images(self, families: Iterable[str], arm: str, test: str, metric: str) -> Interval | None:
         """The same gain of these very networks, with its interval over images that are drawn again and again."""
@@ -205,11 +235,23 @@ class Comparison:
                 scores.setdefault(row.group, {})[row.image, row.level] = value
         return scores
 
-    def _differences(self, family: str, arm: str, test: str, metric: str, against: str | None = None) -> list[Scores]:
+    def _differences(
+        self,
+        family: str,
+        arm: str,
+        test: str,
+        metric: str,
+        against: str | None = None,
+        seeds: Collection[int] | None = None,
+    ) -> list[Scores]:
         against = against or self.study.arm(arm).against
         if against == arm:
             return []
-        both = [seed for seed in self.seeds(family, arm) if seed in self.seeds(family, against)]
+        both = [
+            seed
+            for seed in self.seeds(family, arm)
+            if seed in self.seeds(family, against) and (seeds is None or seed in seeds)
+        ]
         found = []
         for seed in both:
             mine, other = (self._scores((family, name, seed), test, metric) for name in (arm, against))
@@ -230,21 +272,3 @@ def _image_means(scores: Sequence[Scores], group: str) -> dict[str, float]:
         for (image, _), value in each[group].items():
             images.setdefault(image, []).append(value)
     return {image: fmean(found) for image, found in images.items()}
-
-
-def correlation(points: Sequence[tuple[float, float]]) -> Interval | None:
-    """Pearson's coefficient; None of fewer than three points, or where one coordinate never changes.
-
-    Its interval, of four points or more, is that of Fisher's transformation (Fisher, "On the probable error of a
-    coefficient of correlation deduced from a small sample", Metron 1921), for points that are independent.
-    """
-    if len(points) < 3:
-        return None
-    x, y = (np.array(values) for values in zip(*points, strict=True))
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return None
-    found = float(np.corrcoef(x, y)[0, 1])
-    if len(points) < 4 or abs(found) >= 1:
-        return Interval(found, None, None, len(points))
-    reach = float(stats.norm.ppf((1 + LEVEL) / 2)) / math.sqrt(len(points) - 3)
-    return Interval(found, math.tanh(math.atanh(found) - reach), math.tanh(math.atanh(found) + reach), len(points))

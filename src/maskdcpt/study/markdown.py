@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 
-from maskdcpt.study.gains import Interval
+from maskdcpt.study.intervals import Interval
 
 
-def interval_text(found: Interval | None, digits: int = 2) -> str:
-    """A mean with its interval, bold where that excludes zero; ``-`` for none."""
+def interval_text(found: Interval | None, digits: int = 2, *, bold: bool = True) -> str:
+    """A mean with its interval, bold, if that is wanted, where it excludes zero; ``-`` for none."""
     if found is None:
         return "-"
     if found.low is None or found.high is None:
         return f"{found.mean:+.{digits}f}"
     text = f"{found.mean:+.{digits}f} [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
-    return f"**{text}**" if found.sign else text
+    return f"**{text}**" if found.sign and bold else text
+
+
+def listing(words: Sequence[str], none: str = "none") -> str:
+    """Words as code, with commas and ``and``."""
+    marked = [f"`{word}`" for word in words]
+    return f"{', '.join(marked[:-1])} and {marked[-1]}" if len(marked) > 1 else "".join(marked) or none
 
 
 def percent_text(values: Iterable[float | None]) -> str:

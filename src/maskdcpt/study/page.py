@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from maskdcpt.files import write_whole
-from maskdcpt.study.figures import accuracy_plot, forest, learning_curves
-from maskdcpt.study.findings import costs, gains, scores, summary, types, worth
+from maskdcpt.study.answer import answer
+from maskdcpt.study.figures import accuracy_plot, forest, gain_curves
+from maskdcpt.study.findings import costs, gains, parts, scores, summary, types, worth
 from maskdcpt.study.gains import Comparison
 from maskdcpt.study.markdown import source, table
 from maskdcpt.study.results import StudyResults, write_results
@@ -43,7 +44,7 @@ def _figures(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
         axis = "difference of PIQE, lower is better" if metric == "piqe" else "gain of PSNR in dB"
         yield f"gain-{test.name}.svg", forest(comparison, test, metric, axis)
     for family in comparison.study.families:
-        yield f"curves-{family}.svg", learning_curves(comparison, family)
+        yield f"curves-{family}.svg", gain_curves(comparison, family)
     yield "accuracy.svg", accuracy_plot(comparison, comparison.study.main_test.name)
 
 
@@ -59,7 +60,7 @@ def _page(comparison: Comparison, folder: str) -> Iterator[str]:
         "tells how it is run, what runs have in common and how intervals are made."
     )
     yield ""
-    for part in (_state, _setting, summary, gains, worth, scores, types, costs, accuracy, _limits):
+    for part in (_state, answer, _setting, summary, gains, worth, parts, scores, types, costs, accuracy, _limits):
         yield from part(comparison, folder)
 
 
@@ -104,6 +105,7 @@ def _setting(comparison: Comparison, folder: str) -> Iterator[str]:
         limits += [*(f"{name} only" for name in [", ".join(arm.families)] if name)]
         only = " only" if set(arm.seeds) < set(study.seeds) else ""
         limits += [f"seeds {', '.join(map(str, arm.seeds))}{only}"] if arm.seeds else []
+        limits += [arm.seeds_added] if arm.seeds_added else []
         begins = {facts.begins_with for facts in comparison.results.runs if facts.arm == arm.name} - {""}
         limits += [f"begins with the pre-training of {name}" for name in sorted(begins)]
         rows.append(
@@ -156,3 +158,5 @@ def _limits(comparison: Comparison, folder: str) -> Iterator[str]:
         if test.damage in ("pairs", "photos") and counts:
             yield f"- `{test.name}` are few: {', '.join(f'{count} of {name}' for name, count in counts.items())}."
     yield "- Middle parts of test images are measured, not whole ones, so that scores are not those of benchmarks."
+    for sentence in comparison.study.limits:
+        yield f"- {sentence}"

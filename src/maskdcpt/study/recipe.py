@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -61,6 +61,8 @@ class ArmConfig:
     seeds: tuple[int, ...] = ()
     """Seeds that it is tried with, which may be others than the study's where the arm that it is compared with has them
     too; empty for the study's."""
+    seeds_added: str = ""
+    """Which of them were added when results had been seen, if any were, and when."""
     pretrain: Table = field(default_factory=dict)
     """Settings of pre-training that differ from those of the study."""
     finetune: Table = field(default_factory=dict)
@@ -137,6 +139,20 @@ class ProbeConfig:
 
 
 @configuration
+class QuestionConfig:
+    """What a study was made to answer; all else that it tells was found on the way."""
+
+    arm: str
+    """The arm that the question is about; the others are held against it, too."""
+    tests: tuple[str, ...]
+    """The tests that decide."""
+
+    def __post_init__(self) -> None:
+        if not self.tests:
+            raise UserError("question: tests: none is named")
+
+
+@configuration
 class StudyConfig:
     """A comparison of ways to train the same networks, for the same seeds, at the same cost."""
 
@@ -160,6 +176,10 @@ class StudyConfig:
     """What all networks are measured on."""
     probe: ProbeConfig = field(default_factory=ProbeConfig)
     """What features are asked."""
+    question: QuestionConfig | None = None
+    """What it was made to answer; None where it only compares."""
+    limits: tuple[str, ...] = ()
+    """What it cannot tell for reasons of its own, a sentence each; its page has them beside those of all studies."""
 
     def __post_init__(self) -> None:
         require("steps", self.steps, 2, math.inf)
@@ -184,6 +204,9 @@ class StudyConfig:
                 raise UserError(f"arms, {arm.name}: it has settings of pre-training, and its share is 0")
             for place, table in (("pretrain", arm.pretrain), ("finetune", arm.finetune)):
                 _require_free(f"arms, {arm.name}: {place}", table)
+        if self.question is not None:
+            _require_known("question: arm", [self.question.arm], self.compared)
+            _require_known("question: tests", self.question.tests, [test.name for test in self.tests])
         _require_free("pretrain", self.pretrain)
         _require_free("finetune", self.finetune)
 
@@ -213,6 +236,30 @@ class StudyConfig:
     def seeds_of(self, arm: ArmConfig) -> tuple[int, ...]:
         """Seeds that an arm is tried with."""
         return arm.seeds or self.seeds
+
+    def finetuning_of(self, arm: ArmConfig) -> Table:
+        """Settings of fine-tuning of an arm that change how its networks restore.
+
+        A classifier, and how damage is labelled for it, do so only where naming is a part of what is minimised.
+        """
+        values = merged(self.finetune, arm.finetune)
+        if values.get("loss", {}).get("naming"):
+            return values
+        rest = {name: value for name, value in values.get("data", {}).items() if name != "labels"}
+        return {**values, "data": rest, "keep_classifier": False}
+
+    def twins(self) -> list[tuple[str, str]]:
+        """Names of arms that are the same but for their seeds: one that was tried, and the same with other seeds."""
+
+        def settings(arm: ArmConfig) -> ArmConfig:
+            return replace(arm, name="any", title="", added="", seeds=(), seeds_added="", families=())
+
+        return [
+            (arm.name, other.name)
+            for place, arm in enumerate(self.arms)
+            for other in self.arms[place + 1 :]
+            if settings(other) == settings(arm)
+        ]
 
     def grid(self) -> list[tuple[str, str, int]]:
         """Network, arm and seed of every run, seed by seed, so that what is there at any time can be compared."""

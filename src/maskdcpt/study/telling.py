@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from maskdcpt.study.facts import RunFacts
-from maskdcpt.study.gains import Comparison, correlation
-from maskdcpt.study.markdown import percent_text, source, table
+from maskdcpt.study.gains import Comparison
+from maskdcpt.study.intervals import Interval, correlations
+from maskdcpt.study.markdown import interval_text, percent_text, source, table
+from maskdcpt.study.plan import PLAIN
 from maskdcpt.study.recipe import TestConfig
 from maskdcpt.study.rows import ENTERING, FINAL
 
@@ -19,7 +21,9 @@ def accuracy(comparison: Comparison, folder: str) -> Iterator[str]:
     yield (
         "The probe is logistic regression on means and deviations of features, so that networks without a "
         "classifier can be asked too; from scratch it asks the random network. Types are named by the "
-        f"network's own classifier. Both in % of images, means over seeds. PSNR is that of `{test.name}`."
+        f"network's own classifier. Both in % of images, means over seeds. PSNR is that of `{test.name}`. Correlations "
+        "are of means of arms, and of what is left of runs without their arm's and their seed's mean, with intervals "
+        "of arms that are drawn again and again (bootstrap), for runs of one arm are no independent points."
     )
     yield ""
     yield f"![Probe accuracy and PSNR]({folder}/accuracy.svg)"
@@ -48,26 +52,46 @@ def accuracy(comparison: Comparison, folder: str) -> Iterator[str]:
 
 
 def _correlations(comparison: Comparison, family: str, test: TestConfig) -> Iterator[str]:
-    """Of runs that differ in their pre-training alone, so that nothing else makes them better."""
-    runs = [facts for facts in comparison.results.runs if facts.family == family and _usual(comparison, facts)]
-    scored = [(facts, psnr) for facts in runs if (psnr := comparison.mean(facts.run, test.name, "psnr")) is not None]
-    named = [(value, psnr) for facts, psnr in scored if (value := comparison.accuracy(facts.run, ENTERING)) is not None]
-    probed = [(facts.probe_entering, psnr) for facts, psnr in scored]
-    for title, points in (("the probe", probed), ("naming by the classifier", named)):
-        found = correlation(points)
-        if found is None or found.low is None or found.high is None:
-            told = "cannot be told"
-        else:
-            told = f"is {found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}], if they were independent"
+    """Of arms that differ in their pre-training alone, so that nothing else makes them better."""
+    study = comparison.study
+    arms = [name for name in study.arm_names if _usual(comparison, family, name)]
+    for title, entering in (
+        ("the probe", lambda facts: facts.probe_entering),
+        ("naming by the classifier", lambda facts: comparison.accuracy(facts.run, ENTERING)),
+    ):
+        points = {arm: both for arm in arms if (both := _points(comparison, (family, arm), test, entering))}
+        found = correlations(points)
         yield (
-            f"The correlation of {title} on entering fine-tuning with the final PSNR, of {len(points)} runs with "
-            f"pre-training and the usual fine-tuning after it, {told}."
+            f"The correlation of {title} on entering fine-tuning with the final PSNR, of {len(points)} arms with "
+            f"pre-training, the usual fine-tuning after it and all seeds: between arms {_told(found.between)}; within "
+            f"arms, from seed to seed, {_told(found.within)}."
         )
         yield ""
 
 
-def _usual(comparison: Comparison, facts: RunFacts) -> bool:
+def _told(found: Interval | None) -> str:
+    return "it cannot be told" if found is None or found.low is None else interval_text(found, bold=False)
+
+
+def _points(
+    comparison: Comparison, key: tuple[str, str], test: TestConfig, entering: Callable[[RunFacts], float | None]
+) -> list[tuple[float, float]]:
+    """Both measures for each seed of the study; none where one is missing."""
+    runs = {facts.seed: facts for facts in comparison.results.runs if (facts.family, facts.arm) == key}
+    points = []
+    for seed in comparison.study.seeds:
+        told = None if seed not in runs else entering(runs[seed])
+        psnr = comparison.mean((*key, seed), test.name, "psnr")
+        if told is None or psnr is None:
+            return []
+        points.append((told, psnr))
+    return points
+
+
+def _usual(comparison: Comparison, family: str, name: str) -> bool:
     study = comparison.study
-    arm = study.arm(facts.arm)
-    usual = arm.finetune == {} and arm.part == 1 and study.share_of(arm) == study.share
-    return usual and facts.pretraining_steps > 0 and not facts.begins_with
+    arm = study.arm(name)
+    usual = study.finetuning_of(arm) == study.finetuning_of(PLAIN) and arm.part == 1
+    runs = [facts for facts in comparison.results.runs if (facts.family, facts.arm) == (family, name)]
+    own = all(facts.pretraining_steps and not facts.begins_with for facts in runs)
+    return usual and study.share_of(arm) == study.share and own

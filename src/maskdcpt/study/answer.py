@@ -1,0 +1,177 @@
+"""What a study answers to the question that it was made for, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from maskdcpt.study.gains import Comparison
+from maskdcpt.study.intervals import Interval
+from maskdcpt.study.markdown import interval_text, listing, percent_text, source
+from maskdcpt.study.recipe import QuestionConfig, TestConfig
+from maskdcpt.study.rows import ENTERING
+
+MORE = 1.05
+"""An arm whose arithmetic is more than this many times that of the one it is compared with had an advantage."""
+
+
+def answer(comparison: Comparison, folder: str) -> Iterator[str]:
+    """The answer; nothing where the recipe asks nothing."""
+    question = comparison.study.question
+    if question is None:
+        return
+    listed = listing(question.tests)
+    yield "## The answer"
+    yield ""
+    yield (
+        f"The study was made to tell what `{question.arm}` brings on {listed}. All else on this page was found on the "
+        "way: hints, which new runs confirm or not. Intervals are of 95 %, over seeds; networks count alike."
+    )
+    yield ""
+    for part in (_gains, _price, _learned, _others, _confirmed, _dearer, _harm):
+        for sentence in part(comparison, question):
+            yield f"- {sentence}"
+    yield ""
+    yield from source(folder, "rows.parquet", "runs.csv", "study.toml")
+
+
+def verdict(found: Interval, test: TestConfig) -> str:
+    """What an interval says, in a word or two."""
+    if found.low is None:
+        return "too few runs to tell"
+    return {1: "better", -1: "worse", 0: "cannot be told"}[found.sign * (-1 if test.metric == "piqe" else 1)]
+
+
+def _gains(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
+    study = comparison.study
+    arm = study.arm(question.arm)
+    for test in _tests(comparison, question):
+        found = comparison.over_runs(study.families, arm.name, test.name, test.metric)
+        if found is None:
+            yield f"`{test.name}`: not measured yet."
+            continue
+        gain = _text(found, test)
+        text = f"`{test.name}`, {test.title}: `{arm.name}` over `{arm.against}` {gain}: **{verdict(found, test)}**"
+        if len(study.families) > 1:
+            each = {name: comparison.over_runs([name], arm.name, test.name, test.metric) for name in study.families}
+            text += f" ({'; '.join(f'{name} {_text(one, test)}' for name, one in each.items() if one)})"
+        first, later = (
+            comparison.over_runs(study.families, arm.name, test.name, test.metric, seeds=seeds)
+            for seeds in (study.seeds, sorted(set(study.seeds_of(arm)) - set(study.seeds)))
+        )
+        if first and later:
+            text += f"; with the first {len(study.seeds)} seeds {first.mean:+.2f}, with those added {later.mean:+.2f}"
+        yield f"{text}."
+
+
+def _price(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
+    study = comparison.study
+    alone = comparison.without_pretraining(question.arm)
+    if alone is None:
+        return
+    for test in _tests(comparison, question):
+        price = comparison.over_runs(study.families, alone, test.name, test.metric)
+        worth = comparison.over_runs(study.families, question.arm, test.name, test.metric, against=alone)
+        if price and worth:
+            yield (
+                f"`{test.name}`: the steps of plain training that pre-training takes the place of are worth "
+                f"{_text(price.reversed, test)}; pre-training brings {_text(worth, test)} over the same fine-tuning "
+                "with nothing before it."
+            )
+
+
+def _learned(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
+    study = comparison.study
+    trained = [comparison.group_sizes(test.name) for test in study.tests if test.damage == "trained"]
+    told = []
+    for family in study.families:
+        runs = [facts for facts in comparison.results.runs if (facts.family, facts.arm) == (family, question.arm)]
+        named = [value for each in runs if (value := comparison.accuracy(each.run, ENTERING)) is not None]
+        if named:
+            told.append(f"{percent_text(named)} % ({family})")
+    if told and trained and trained[0]:
+        yield (
+            f"How far pre-training itself has come: on entering fine-tuning its classifier names {' and '.join(told)} "
+            f"of damaged test images rightly, where guessing gives {100 / len(trained[0]):.0f} %."
+        )
+
+
+def _others(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
+    study = comparison.study
+    tests = _tests(comparison, question)
+    others = [arm for arm in study.compared if arm != question.arm]
+    found = {
+        arm: [comparison.over_runs(study.families, arm, test.name, test.metric) for test in tests] for arm in others
+    }
+    better = [
+        arm
+        for arm, each in found.items()
+        if all(one and verdict(one, test) == "better" for one, test in zip(each, tests, strict=True))
+    ]
+    every = "both" if len(tests) == 2 else "all"
+    text = (
+        f"Of the {len(others)} other arms, better than what they are compared with on {every} of these tests: "
+        f"{listing(better)}"
+    )
+    first = {arm: each[0] for arm, each in found.items() if each[0] is not None}
+    if first:
+        way = -1 if tests[0].metric == "piqe" else 1
+        best = max(first, key=lambda arm: way * first[arm].mean)
+        text += (
+            f"; the highest mean on `{tests[0].name}` is that of `{best}`, {_text(first[best], tests[0])}, which as "
+            "the highest of so many is too high"
+        )
+    yield f"{text}."
+
+
+def _confirmed(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
+    study = comparison.study
+    test = _tests(comparison, question)[0]
+    for arm, again in study.twins():
+        first, later = (comparison.over_runs(study.families, name, test.name, test.metric) for name in (arm, again))
+        both = comparison.together(study.families, (arm, again), test.name, test.metric)
+        if first and later and both:
+            yield (
+                f"`{arm}` was run once more with other seeds: {_text(first, test)} on `{test.name}` at first, "
+                f"{_text(later, test)} with those (`{again}`), {_text(both, test)} together."
+            )
+
+
+def _dearer(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
+    study = comparison.study
+    dear: dict[str, float] = {}
+    for arm in study.compared:
+        known = [
+            value
+            for family in study.families
+            if (value := comparison.relative_cost(family, arm, lambda facts: facts.flops)) is not None
+        ]
+        if known and fmean(known) > MORE:
+            dear[arm] = fmean(known)
+    if dear:
+        told = ", ".join(f"`{arm}` {value:.2f}" for arm, value in dear.items())
+        yield f"As many steps are not as much arithmetic: {told} times that of what they are compared with."
+
+
+def _harm(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
+    study = comparison.study
+    lost = []
+    for test in study.tests:
+        beats = [
+            each
+            for family in study.families
+            for arm in study.arm_names
+            if (each := comparison.beats_input(family, arm, test)) is not None
+        ]
+        if beats and not any(beats):
+            lost.append(test.name)
+    if lost:
+        yield f"On {listing(lost)} no arm is better than the damaged images as they are: gains there are less harm."
+
+
+def _tests(comparison: Comparison, question: QuestionConfig) -> Sequence[TestConfig]:
+    return [test for test in comparison.study.tests if test.name in question.tests]
+
+
+def _text(found: Interval, test: TestConfig) -> str:
+    return f"{interval_text(found, bold=False)}{' PIQE' if test.metric == 'piqe' else ' dB'}"
