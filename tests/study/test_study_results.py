@@ -26,9 +26,8 @@ from maskdcpt.study.facts import CurvePoint
 from maskdcpt.study.gains import Comparison
 from maskdcpt.study.intervals import correlations, interval_over_runs
 from maskdcpt.study.page import write_study_report
-from maskdcpt.study.recipe import QuestionConfig
+from maskdcpt.study.recipe import QuestionConfig, untrained_types
 from maskdcpt.study.recipe import TestConfig as StudyTest
-from maskdcpt.study.recipe import untrained_types
 from maskdcpt.study.results import gather, write_results
 from maskdcpt.study.rows import FINAL, StudyRow, read_study_rows, write_study_rows
 
@@ -220,7 +219,7 @@ def test_the_page_follows_from_its_files_to_the_byte(finished, tmp_path):
             main(["study", "report", str(start), "--out", str(tmp_path / place / "results")])
         assert end.value.code == 0
     files = {path.relative_to(tmp_path / "first") for path in (tmp_path / "first").rglob("*") if path.is_file()}
-    assert len(files) == 6 + 2 + 1 + 1
+    assert len(files) == 7 + 2 + 1 + 1
     for name in files:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
     page = (tmp_path / "first" / "results.md").read_text()
@@ -282,6 +281,9 @@ def test_parts_that_do_not_belong_together_are_refused(finished, tmp_path):
     write_json(about, {**facts, "training_images_sha256": "0" * 64})
     with pytest.raises(UserError, match="trained on 2 sets of images and cannot be compared"):
         gather([tmp_path / "a", tmp_path / "b"])
+    write_json(about, {**facts, "measured": "0" * 64})
+    with pytest.raises(UserError, match=f"{tmp_path / 'b'}: was measured in another way than {tmp_path / 'a'}"):
+        gather([tmp_path / "a", tmp_path / "b"])
     write_json(about, facts)
     shifted = [dataclasses.replace(row, psnr=row.psnr + 0.1) if row.family == "input" else row for row in rows]
     write_study_rows(table, shifted)
@@ -312,6 +314,32 @@ def test_a_step_takes_as_long_as_in_the_quickest_run_with_as_much_arithmetic(fin
         if facts.arm == "scratch":
             assert timed.seconds(facts) == facts.steps
             assert timed.seconds(facts, 3) == 3
+
+
+def test_steps_that_were_timed_apart_count(finished, tmp_path):
+    with pytest.raises(SystemExit) as end:
+        main(["study", "time", str(tmp_path / "tiny.toml"), "--out", str(tmp_path)])
+    assert end.value.code == 2, "nothing to put times to"
+    study = tmp_path / "study"
+    write_results(gather([finished]), study)
+    with pytest.raises(SystemExit) as end:
+        main(["study", "time", str(study / "study.toml"), "--out", str(study), "--steps", "2", "--rounds", "2"])
+    assert end.value.code == 0
+    results = gather([study])
+    times = {each.arm: each for each in results.times}
+    assert list(times) == ["scratch", "method", "naming", "several", "alone"]
+    assert times["scratch"].pretraining_seconds == times["alone"].pretraining_seconds == 0
+    assert times["method"].pretraining_seconds == times["naming"].pretraining_seconds > 0, "it is the same"
+    assert times["scratch"].finetuning_seconds == times["alone"].finetuning_seconds > 0
+    comparison = Comparison(results)
+    assert comparison.timed_apart
+    run = next(facts for facts in results.runs if facts.arm == "method")
+    want = 2 * times["method"].pretraining_seconds + 6 * times["method"].finetuning_seconds
+    assert comparison.seconds(run) == pytest.approx(want)
+    page = write_study_report(results, tmp_path / "page").read_text()
+    assert "timed in turns on one machine" in page
+    assert "[times.csv](page/times.csv)" in page
+    assert not Comparison(results._replace(times=results.times[1:])).timed_apart, "one is missing"
 
 
 def test_arms_that_were_added_later_say_so(finished, tmp_path):

@@ -65,12 +65,17 @@ def run(argv: list[str]) -> int:
         from maskdcpt.cli.study_report import run as report  # draws plots, which takes a second to import
 
         return report(argv[1:])
+    if argv[:1] == ["time"]:
+        from maskdcpt.cli.study_time import run as time
+
+        return time(argv[1:])
     options = parse(
         Options,
         argv,
         prog="maskdcpt study",
         description=f"{Options.__doc__} Presets: {', '.join(presets('study'))}. "
-        "maskdcpt study report --help tells how the page of results is made.",
+        "maskdcpt study report --help tells how the page of results is made, and maskdcpt study time --help how long "
+        "steps take.",
     )
     if options.out is None and not options.dry_run:
         raise UserError("--out DIR is needed, the folder of the study, or --dry-run")

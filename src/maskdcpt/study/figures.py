@@ -113,6 +113,7 @@ def accuracy_plot(comparison: Comparison, test: str) -> bytes:
                         *zip(*points, strict=True),
                         linestyle="none",
                         marker=MARKS[lap % len(MARKS)],
+                        fillstyle="full" if comparison.differs_in_pretraining(family, arm) else "none",
                         color=COLOURS[place],
                         markersize=5,
                         label=None if arm in shown else arm,

@@ -9,6 +9,7 @@ from maskdcpt.degradations import CATALOGUE
 from maskdcpt.study.gains import INPUT_RUN, Comparison
 from maskdcpt.study.markdown import interval_text, source, table
 from maskdcpt.study.recipe import TestConfig
+from maskdcpt.study.times import TIMES
 
 
 def summary(comparison: Comparison, folder: str) -> Iterator[str]:
@@ -187,10 +188,15 @@ def costs(comparison: Comparison, folder: str) -> Iterator[str]:
     main = comparison.study.main_test
     yield "## Cost"
     yield ""
+    step = (
+        "takes, all timed in turns on one machine"
+        if comparison.timed_apart
+        else "took in the quickest of the runs whose steps have as much arithmetic, since the others may have shared "
+        "their machine; of few runs that is too much, and `maskdcpt study time` measures it better"
+    )
     yield (
-        "Arithmetic is counted: a pass forward with its decoders, three times, for a gradient takes as much "
-        "as two. Time is the number of steps, times what a step took in the quickest of the runs whose steps have as "
-        "much arithmetic, since the others may have shared their machine. Both in what the arm compared with takes."
+        "Arithmetic is counted: a pass forward with its decoders, three times, for a gradient takes as much as two. "
+        f"Time is the number of steps, times what a step {step}. Both in what the arm compared with takes."
     )
     yield ""
     yield (
@@ -218,7 +224,7 @@ def costs(comparison: Comparison, folder: str) -> Iterator[str]:
                 gain = interval_text(comparison.over_runs([family], arm.name, main.name, main.metric))
                 rows.append((f"`{arm.name}`", steps, *relative, minutes, gain))
         yield from table(("arm", "steps", "arithmetic", "time", "minutes", f"gain on `{main.name}`"), rows)
-        yield from source(folder, "runs.csv", "curves.csv")
+        yield from source(folder, "runs.csv", "curves.csv", *([TIMES] if comparison.timed_apart else []))
 
 
 def _beaten(comparison: Comparison, test: TestConfig) -> Iterator[str]:

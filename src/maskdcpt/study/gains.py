@@ -12,6 +12,7 @@ from maskdcpt.degradations import CATALOGUE
 from maskdcpt.evaluation.bootstrap import estimate, resampled_means
 from maskdcpt.study.facts import RunFacts
 from maskdcpt.study.intervals import Interval, interval_over_runs
+from maskdcpt.study.plan import PLAIN
 from maskdcpt.study.recipe import TestConfig
 from maskdcpt.study.results import StudyResults
 from maskdcpt.study.rows import FINAL, INPUT, StudyRow
@@ -40,6 +41,7 @@ class Comparison:
         self._curves: dict[Key, list[tuple[int, float]]] = {}
         for point in results.curves:
             self._curves.setdefault((point.family, point.arm, point.seed), []).append((point.step, point.psnr))
+        self._times = {(each.family, each.arm): each for each in results.times}
         self._quickest: dict[tuple[str, str, int], float] = {}
         for facts in results.runs:
             for part, flops, seconds in (
@@ -81,16 +83,33 @@ class Comparison:
                 return name
         return None
 
+    def differs_in_pretraining(self, family: str, arm: str) -> bool:
+        """Whether an arm is pre-trained in its own way, and then fine-tuned as most are: as is usual, and as long."""
+        study, own = self.study, self.study.arm(arm)
+        usual = study.finetuning_of(own) == study.finetuning_of(PLAIN) and own.part == 1
+        runs = [facts for facts in self.results.runs if (facts.family, facts.arm) == (family, arm)]
+        pretrained = all(facts.pretraining_steps and not facts.begins_with for facts in runs)
+        return usual and study.share_of(own) == study.share and pretrained
+
+    @property
+    def timed_apart(self) -> bool:
+        """Whether steps of all arms were timed apart from the runs."""
+        return {(facts.family, facts.arm) for facts in self.results.runs} <= self._times.keys()
+
     def seconds(self, facts: RunFacts, step: int | None = None) -> float:
         """Time of so many steps of a run, or of all.
 
-        A step counts as much as in the quickest run of the network whose steps have the same arithmetic: the others had
-        to share their machine.
+        A step counts as it was timed apart. Where that was not done for all arms, it counts as much as in the quickest
+        run of the network whose steps have the same arithmetic: the others had to share their machine.
         """
         step = facts.steps if step is None else step
         before = min(step, facts.pretraining_steps)
-        of_pretraining = self._quickest["pretraining", facts.family, facts.pretraining_flops]
-        of_finetuning = self._quickest["finetuning", facts.family, facts.finetuning_flops]
+        if self.timed_apart:
+            times = self._times[facts.family, facts.arm]
+            of_pretraining, of_finetuning = times.pretraining_seconds, times.finetuning_seconds
+        else:
+            of_pretraining = self._quickest["pretraining", facts.family, facts.pretraining_flops]
+            of_finetuning = self._quickest["finetuning", facts.family, facts.finetuning_flops]
         return before * of_pretraining + (step - before) * of_finetuning
 
     def relative_cost(self, family: str, arm: str, of: Callable[[RunFacts], float]) -> float | None:

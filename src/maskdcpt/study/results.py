@@ -20,6 +20,7 @@ from maskdcpt.study.plan import FINETUNE
 from maskdcpt.study.recipe import StudyConfig
 from maskdcpt.study.rows import FINAL, INPUT, ROWS, StudyRow, read_study_rows, write_study_rows
 from maskdcpt.study.run import STUDY
+from maskdcpt.study.times import TIMES, StepTimes
 from maskdcpt.study.work import MEASURED
 from maskdcpt.training.run import CONFIG, ENVIRONMENT, IMAGES
 from maskdcpt.training.validation import RESTORED, read_validation
@@ -27,7 +28,7 @@ from maskdcpt.training.validation import RESTORED, read_validation
 CURVES = "curves.csv"
 ABOUT = "about.json"
 
-Record = TypeVar("Record", RunFacts, CurvePoint)
+Record = TypeVar("Record", RunFacts, CurvePoint, StepTimes)
 
 
 class StudyResults(NamedTuple):
@@ -41,6 +42,8 @@ class StudyResults(NamedTuple):
     """The runs that are done, in the order of the recipe."""
     curves: list[CurvePoint]
     """How they learned."""
+    times: list[StepTimes]
+    """What steps take, measured apart; empty where that was not done."""
     about: dict[str, Any]
     """What they were made with."""
 
@@ -63,6 +66,10 @@ def gather(folders: Sequence[Path]) -> StudyResults:
     study = parts[0].study
     for part, folder in zip(parts[1:], folders[1:], strict=True):
         study = _joined(study, part.study, folder)
+        if part.about.get("measured") != parts[0].about.get("measured"):
+            raise UserError(
+                f"{folder}: was measured in another way than {folders[0]}, by another version or for others"
+            )
         if not _alike(_inputs(part), _inputs(parts[0])):
             raise UserError(f"{folder}: was measured on other images than {folders[0]}")
     rows: dict[tuple[str, str, int], list[StudyRow]] = {}
@@ -83,6 +90,7 @@ def gather(folders: Sequence[Path]) -> StudyResults:
             (point for point in points.values() if _run(point) in places),
             key=lambda point: (places[_run(point)], point.step),
         ),
+        next((part.times for part in parts if part.times), []),
         _merged([part.about for part in parts if part.about], ", ".join(map(str, folders))),
     )
 
@@ -100,6 +108,7 @@ def write_results(results: StudyResults, out: Path) -> None:
     write_study_rows(out / ROWS, results.rows)
     write_csv(out / RUNS, RunFacts, results.runs)
     write_csv(out / CURVES, CurvePoint, results.curves)
+    write_csv(out / TIMES, StepTimes, results.times)
     write_json(out / ABOUT, results.about)
     write_whole(out / STUDY, to_toml(results.study).encode())
 
@@ -121,7 +130,8 @@ def _read_written(folder: Path, study: StudyConfig) -> StudyResults:
     for facts in runs:
         if measured.get(facts.run, set()) != wanted:
             raise UserError(f"{folder}: {ROWS} lacks rows of {'/'.join(map(str, facts.run))}; gather them again")
-    return StudyResults(study, rows, runs, _read_csv(folder / CURVES, CurvePoint), read_json(folder / ABOUT))
+    curves = _read_csv(folder / CURVES, CurvePoint)
+    return StudyResults(study, rows, runs, curves, _times(folder), read_json(folder / ABOUT))
 
 
 def _read_study(folder: Path, study: StudyConfig) -> StudyResults:
@@ -141,7 +151,13 @@ def _read_study(folder: Path, study: StudyConfig) -> StudyResults:
         rows += read_study_rows(place / ROWS)
         curves += _curve(place / FINETUNE, runs[-1])
         abouts.append(_about(place / FINETUNE))
-    return StudyResults(study, rows, runs, curves, _merged(abouts, str(folder)))
+    way = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    about = {**_merged(abouts, str(folder)), "measured": way}
+    return StudyResults(study, rows, runs, curves, _times(folder), about)
+
+
+def _times(folder: Path) -> list[StepTimes]:
+    return _read_csv(folder / TIMES, StepTimes) if (folder / TIMES).is_file() else []
 
 
 def _about(run: Path) -> dict[str, Any]:

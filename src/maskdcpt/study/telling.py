@@ -8,7 +8,6 @@ from maskdcpt.study.facts import RunFacts
 from maskdcpt.study.gains import Comparison
 from maskdcpt.study.intervals import Interval, correlations
 from maskdcpt.study.markdown import interval_text, percent_text, source, table
-from maskdcpt.study.plan import PLAIN
 from maskdcpt.study.recipe import TestConfig
 from maskdcpt.study.rows import ENTERING, FINAL
 
@@ -23,7 +22,8 @@ def accuracy(comparison: Comparison, folder: str) -> Iterator[str]:
         "classifier can be asked too; from scratch it asks the random network. Types are named by the "
         f"network's own classifier. Both in % of images, means over seeds. PSNR is that of `{test.name}`. Correlations "
         "are of means of arms, and of what is left of runs without their arm's and their seed's mean, with intervals "
-        "of arms that are drawn again and again (bootstrap), for runs of one arm are no independent points."
+        "of arms that are drawn again and again (bootstrap), for runs of one arm are no independent points. Hollow marks are of arms that fine-tune in another way, or as "
+        "long as no others, or were not pre-trained: they are not in the correlations."
     )
     yield ""
     yield f"![Probe accuracy and PSNR]({folder}/accuracy.svg)"
@@ -54,7 +54,7 @@ def accuracy(comparison: Comparison, folder: str) -> Iterator[str]:
 def _correlations(comparison: Comparison, family: str, test: TestConfig) -> Iterator[str]:
     """Of arms that differ in their pre-training alone, so that nothing else makes them better."""
     study = comparison.study
-    arms = [name for name in study.arm_names if _usual(comparison, family, name)]
+    arms = [name for name in study.arm_names if comparison.differs_in_pretraining(family, name)]
     for title, entering in (
         ("the probe", lambda facts: facts.probe_entering),
         ("naming by the classifier", lambda facts: comparison.accuracy(facts.run, ENTERING)),
@@ -86,12 +86,3 @@ def _points(
             return []
         points.append((told, psnr))
     return points
-
-
-def _usual(comparison: Comparison, family: str, name: str) -> bool:
-    study = comparison.study
-    arm = study.arm(name)
-    usual = study.finetuning_of(arm) == study.finetuning_of(PLAIN) and arm.part == 1
-    runs = [facts for facts in comparison.results.runs if (facts.family, facts.arm) == (family, name)]
-    own = all(facts.pretraining_steps and not facts.begins_with for facts in runs)
-    return usual and study.share_of(arm) == study.share and own
