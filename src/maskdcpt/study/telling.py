@@ -22,8 +22,9 @@ def accuracy(comparison: Comparison, folder: str) -> Iterator[str]:
         "classifier can be asked too; from scratch it asks the random network. Types are named by the "
         f"network's own classifier. Both in % of images, means over seeds. PSNR is that of `{test.name}`. Correlations "
         "are of means of arms, and of what is left of runs without their arm's and their seed's mean, with intervals "
-        "of arms that are drawn again and again (bootstrap), for runs of one arm are no independent points. Hollow marks are of arms that fine-tune in another way, or as "
-        "long as no others, or were not pre-trained: they are not in the correlations."
+        "of arms that are drawn again and again (bootstrap), for runs of one arm are no independent points. Hollow "
+        "marks are of arms that are not in the correlations: not pre-trained in a way of their own, or fine-tuned in "
+        "another way or for another number of steps."
     )
     yield ""
     yield f"![Probe accuracy and PSNR]({folder}/accuracy.svg)"
