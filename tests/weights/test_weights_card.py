@@ -22,26 +22,41 @@ def weights_folder(universal_weights, tmp_path):
     return shutil.copytree(universal_weights, tmp_path / "it")
 
 
-def cases(gains, wrong, image):
-    """Rows of synthetic-19 as an evaluation writes them: 20 dB and the gain of a type, and some types named wrongly."""
+def cases(gains, wrong, image, unchanged):
+    """Rows of synthetic-19 as an evaluation writes them: 20 dB and the gain of a type, and some types named wrongly.
+
+    Level 1 of the types of `unchanged` changes nothing, so that the PSNR of the input is infinite.
+    """
     for entry in CATALOGUE:
         for group, level in ((SEEN, "1"), (SEEN, "2"), *(((HELD_OUT, "3"),) if entry.held_out else ())):
             task = entry.name if group == SEEN else f"{entry.name}, held out"
             named = "snow" if entry.name in wrong else entry.name
-            for arm, more, name in (("input", 0, ""), ("it", gains(entry.name), named)):
-                for metric, value in (("psnr", 20 + more), ("ssim", 0.5)):
+            first = float("inf") if level == "1" and entry.name in unchanged else 20
+            for arm, psnr, name in (("input", first, ""), ("it", 20 + gains(entry.name), named)):
+                for metric, value in (("psnr", psnr), ("ssim", 0.5)):
                     about = ("synthetic-19 v1", group, task, task, "canonical", image, entry.name, level)
                     yield Measurement(*about, arm, name, metric, value)
 
 
 def measured(
-    script, work, folder, images, gains=lambda name: 4.0, clean=40.0, piqe=40.0, sets=SETS, wrong=({"haze"},) * 6
+    script,
+    work,
+    folder,
+    images,
+    gains=lambda name: 4.0,
+    clean=40.0,
+    piqe=40.0,
+    sets=SETS,
+    wrong=({"haze"},) * 6,
+    unchanged=(),
 ):
     """Lays finished evaluations down where the script looks for them, of an image for each set of wrong names."""
     sha256 = weights_sha256(*load_model(folder))
     photo = ("photos v1", "all", "photos", "photos", "canonical", "b.jpg", "", "")
     found = {
-        "synthetic-19": [row for number, each in enumerate(wrong) for row in cases(gains, each, f"{number}.png")],
+        "synthetic-19": [
+            row for number, each in enumerate(wrong) for row in cases(gains, each, f"{number}.png", unchanged)
+        ],
         "clean": [
             Measurement(
                 *("clean v1", "all", "clean", "clean", "canonical", f"{number}.png", "clean", "as it is"),
@@ -179,6 +194,16 @@ def test_a_gain_that_nobody_sees_is_no_gain_to_speak_of(card, tmp_path):
     assert rows(text, "What it has to reach")[2][1] == "18 of 19 (1 by less than 0.1 dB)"
     assert "- No gain on average for: Haze." in text
     assert "- Left practically as they were (less than 0.1 dB either way): JPEG compression; Haze." in text
+
+
+def test_damage_that_changes_nothing_has_no_gain_but_is_told_of(card, tmp_path):
+    text = card("--clean", tmp_path, "--photos", tmp_path, gains=lambda name: 4.0, unchanged=("jpeg",))
+    found = {row[0]: row[1:] for row in rows(text, "Results by type")}
+    assert found["JPEG compression"] == found["Snow"]
+    assert f"In 6 cases of {tmp_path.name} (1) damage changed no pixel." in text
+    assert "restored they come to 24.0 to 24.0 dB" in text
+    assert rows(text, "What it has to reach")[3][1] == "+4.00 ± 0.00 dB (median +4.00)"
+    assert "inf" not in text.split("## Results by type")[1].split("## Training")[0]
 
 
 def test_a_share_that_other_images_might_turn_is_on_the_line(card, tmp_path):
