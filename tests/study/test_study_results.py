@@ -277,7 +277,12 @@ def test_parts_that_do_not_belong_together_are_refused(finished, tmp_path):
     assert gather([tmp_path / "a", tmp_path / "b"]).about["made_with"] == facts["made_with"]
     other = {**facts, "made_with": [{**facts["made_with"][0], "maskdcpt": "9"}]}
     write_json(about, other)
-    assert gather([tmp_path / "a", tmp_path / "b"]).about["made_with"] == [*facts["made_with"], *other["made_with"]]
+    joined = gather([tmp_path / "a", tmp_path / "b"])
+    assert joined.about["made_with"] == [*facts["made_with"], *other["made_with"]]
+    commit = {"commit": "abc", "changed": True}
+    named = {**joined.about, "made_with": [{**other["made_with"][0], "code": commit}]}
+    page = write_study_report(joined._replace(about=named), tmp_path / "page").read_text()
+    assert "Made with maskdcpt 9 (commit abc with changes), torch" in page
     write_json(about, {**facts, "training_images_sha256": "0" * 64})
     with pytest.raises(UserError, match="trained on 2 sets of images and cannot be compared"):
         gather([tmp_path / "a", tmp_path / "b"])

@@ -79,7 +79,9 @@ def _state(comparison: Comparison, folder: str) -> Iterator[str]:
     about = results.about
     for made in about.get("made_with", ()):
         where = made["cuda"] or f"CPU, {made['threads']} thread{'s' if made['threads'] > 1 else ''} a run"
-        yield f"Made with maskdcpt {made['maskdcpt']}, torch {made['packages']['torch']} ({where})."
+        code = made.get("code")
+        commit = f" (commit {code['commit']}{' with changes' if code['changed'] else ''})" if code else ""
+        yield f"Made with maskdcpt {made['maskdcpt']}{commit}, torch {made['packages']['torch']} ({where})."
         yield ""
     if about:
         yield (

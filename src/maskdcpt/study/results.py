@@ -164,7 +164,7 @@ def _about(run: Path) -> dict[str, Any]:
     made = read_json(run / ENVIRONMENT)
     images = (run / IMAGES).read_bytes()
     device = read_toml(run / CONFIG)["train"]["device"]
-    known = {name: made[name] for name in ("maskdcpt", "python", "packages", "threads")}
+    known = {name: made[name] for name in ("maskdcpt", "code", "python", "packages", "threads") if name in made}
     return {
         "training_images": len(images.splitlines()),
         "training_images_sha256": hashlib.sha256(images).hexdigest(),
