@@ -1,5 +1,6 @@
 """What the card of weights says, from what was measured of them."""
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from math import isfinite, sqrt
@@ -70,7 +71,9 @@ def line(title: str, rows: list[dict]) -> dict:
     told = [row for row in rows if row["named"]]
     wrong = Counter(row["named"] for row in told if not right(row))
     judged = [row for row in rows if changed(row)]
-    means = {key: fmean(row[key] for row in judged) for key in rows[0] if key not in COLUMNS}
+    means = {
+        key: fmean(by_image(judged, lambda row, key=key: row[key]).values()) for key in rows[0] if key not in COLUMNS
+    }
     gains = list(by_image(judged, gain).values()) if "restored_psnr" in means else []
     return {
         "title": title,
@@ -132,6 +135,11 @@ def part(name: str, facts: dict, rows: list[dict]) -> dict:
     )
     of_type = [[row for row in seen if row["type"] == entry.name and changed(row)] for entry in CATALOGUE]
     by_type = [by_image(own, gain) for own in of_type]
+    for entry, gains in zip(CATALOGUE, by_type, strict=True):
+        for image in {image for each in by_type for image in each} - gains.keys():
+            sys.exit(
+                f"{image}: no level of {entry.name} changes it, so that it has no gain; leave it out of the images"
+            )
     return {
         **facts["sets"][name],
         "role": name,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shutil
 from pathlib import Path
 from statistics import fmean
 
@@ -30,6 +31,7 @@ from maskdcpt.study.recipe import QuestionConfig, untrained_types
 from maskdcpt.study.recipe import TestConfig as StudyTest
 from maskdcpt.study.results import gather, write_results
 from maskdcpt.study.rows import FINAL, StudyRow, read_study_rows, write_study_rows
+from maskdcpt.study.times import count_arms, time_steps
 
 TYPES = ("gaussian_noise", "haze")
 
@@ -219,7 +221,7 @@ def test_the_page_follows_from_its_files_to_the_byte(finished, tmp_path):
             main(["study", "report", str(start), "--out", str(tmp_path / place / "results")])
         assert end.value.code == 0
     files = {path.relative_to(tmp_path / "first") for path in (tmp_path / "first").rglob("*") if path.is_file()}
-    assert len(files) == 7 + 2 + 1 + 1
+    assert len(files) == 6 + 2 + 1 + 1
     for name in files:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
     page = (tmp_path / "first" / "results.md").read_text()
@@ -287,7 +289,7 @@ def test_parts_that_do_not_belong_together_are_refused(finished, tmp_path):
     with pytest.raises(UserError, match="trained on 2 sets of images and cannot be compared"):
         gather([tmp_path / "a", tmp_path / "b"])
     write_json(about, {**facts, "measured": "0" * 64})
-    with pytest.raises(UserError, match=f"{tmp_path / 'b'}: was measured in another way than {tmp_path / 'a'}"):
+    with pytest.raises(UserError, match=f"{tmp_path / 'b'}: its tests, or how they are measured, are not those of"):
         gather([tmp_path / "a", tmp_path / "b"])
     write_json(about, facts)
     shifted = [dataclasses.replace(row, psnr=row.psnr + 0.1) if row.family == "input" else row for row in rows]
@@ -321,15 +323,15 @@ def test_a_step_takes_as_long_as_in_the_quickest_run_with_as_much_arithmetic(fin
             assert timed.seconds(facts, 3) == 3
 
 
-def test_steps_that_were_timed_apart_count(finished, tmp_path):
+def command(*words):
     with pytest.raises(SystemExit) as end:
-        main(["study", "time", str(tmp_path / "tiny.toml"), "--out", str(tmp_path)])
-    assert end.value.code == 2, "nothing to put times to"
-    study = tmp_path / "study"
-    write_results(gather([finished]), study)
-    with pytest.raises(SystemExit) as end:
-        main(["study", "time", str(study / "study.toml"), "--out", str(study), "--steps", "2", "--rounds", "2"])
-    assert end.value.code == 0
+        main([*map(str, words)])
+    return end.value.code
+
+
+def test_steps_that_were_timed_apart_count(finished, tmp_path, capsys):
+    study = Path(shutil.copytree(finished, tmp_path / "study"))
+    assert command("study", "time", study, "--steps", "2", "--rounds", "2") == 0
     results = gather([study])
     times = {each.arm: each for each in results.times}
     assert list(times) == ["scratch", "method", "naming", "several", "alone"]
@@ -344,7 +346,40 @@ def test_steps_that_were_timed_apart_count(finished, tmp_path):
     page = write_study_report(results, tmp_path / "page").read_text()
     assert "timed in turns on one machine" in page
     assert "[times.csv](page/times.csv)" in page
-    assert not Comparison(results._replace(times=results.times[1:])).timed_apart, "one is missing"
+    assert gather([tmp_path / "page"]).times == results.times
+    lacking = results._replace(times=results.times[1:])
+    assert not Comparison(lacking).timed_apart, "one is missing"
+    page = write_study_report(lacking, tmp_path / "page").read_text()
+    assert "took in the quickest of the runs" in page
+    write_study_report(results._replace(times=[]), tmp_path / "page")
+    assert not (tmp_path / "page" / "times.csv").exists(), "times that no longer belong there"
+    for folder in (tmp_path / "page", tmp_path / "nowhere"):
+        assert command("study", "time", folder) == 2
+        assert "no study has begun here" in capsys.readouterr().err
+
+
+def test_of_several_rounds_the_quickest_counts(finished, monkeypatch, tmp_path):
+    told = iter([9.0, 3.0, 5.0, 4.0])
+    monkeypatch.setattr("maskdcpt.study.times.seconds_a_step", lambda folder: next(told))
+    monkeypatch.setattr("maskdcpt.study.times.pretrain", lambda config, folder: folder.mkdir(parents=True))
+    monkeypatch.setattr("maskdcpt.study.times.finetune", lambda config, folder: None)
+    study = tiny(arms=TINY["arms"][:2], seeds=[0])
+    study = dataclasses.replace(study, arms=(dataclasses.replace(study.arm("method"), against="method"),))
+    done = []
+    (times,) = time_steps(study, None, 2, 2, lambda: done.append(1))
+    assert (times.pretraining_seconds, times.finetuning_seconds) == (5.0, 3.0)
+    assert len(done) == 2 == 2 * count_arms(study)
+
+
+def test_a_study_of_which_no_run_is_done_has_a_page(finished, tmp_path):
+    begun = tmp_path / "begun"
+    shutil.copytree(finished / "input", begun / "input")
+    shutil.copy(finished / "study.toml", begun)
+    write_study_report(gather([begun]), tmp_path / "page")
+    page = write_study_report(gather([tmp_path / "page", finished]), tmp_path / "page").read_text()
+    assert "Complete: all 9 runs" in page
+    page = write_study_report(gather([begun]), tmp_path / "page").read_text()
+    assert "**Not complete: 9 of 9 runs are missing:**" in page
 
 
 def test_arms_that_were_added_later_say_so(finished, tmp_path):
@@ -374,25 +409,91 @@ def test_a_question_is_answered_in_sentences(finished, tmp_path):
         assert f"- `{test}`: the steps of plain training that pre-training takes the place of are worth " in answer
         assert f"{-price.mean:+.2f} [{-price.high:+.2f}, {-price.low:+.2f}] dB; pre-training brings" in answer
     assert "where guessing gives 50 %" in answer
-    assert "Of the 3 other arms, better than what they are compared with on both of these tests: none" in answer
+    assert "The 3 other arms on `seen`, each against what it is compared with: " in answer
     assert page.rstrip().endswith("- Little was tried.")
     against = page.partition("## Against `method`")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\S+)` \|", against, re.MULTILINE) == ["naming", "several"], "those with pre-training"
 
 
-def test_an_answer_says_better_where_it_is_and_counts_the_arms(finished, tmp_path):
+def told_of(finished, study, rows):
+    return "\n".join(answer_of(comparison_of(finished, study, rows), "results"))
+
+
+def test_an_answer_says_better_where_it_is_and_worse_where_it_is_not(finished):
     study, rows = known([0.4, 0.5, 0.6])
-    study = dataclasses.replace(study, question=QuestionConfig(arm="method", tests=("seen",)))
-    answer = "\n".join(answer_of(comparison_of(finished, study, rows), "results"))
+    study = dataclasses.replace(study, question=QuestionConfig(arm="method", tests=("seen",), added="late"))
+    answer = told_of(finished, study, rows)
     assert "`method` over `scratch` +1.00 [+0.50, +1.50] dB: **better**" in answer
+    assert "What does `method` bring on `seen`? These tests were named late." in answer
     worse = [dataclasses.replace(row, psnr=60 - row.psnr) for row in rows]
-    assert "-1.00 [-1.50, -0.50] dB: **worse**" in "\n".join(
-        answer_of(comparison_of(finished, study, worse), "results")
+    assert "-1.00 [-1.50, -0.50] dB: **worse**" in told_of(finished, study, worse)
+    one = [row for row in rows if row.seed == 0]
+    assert "+0.80 dB: **too few runs to tell**" in told_of(finished, dataclasses.replace(study, seeds=(0,)), one)
+
+
+def test_less_piqe_is_better(finished):
+    study, rows = known([0.4, 0.5, 0.6])
+    (test, _) = study.tests
+    photos = dataclasses.replace(test, damage="photos", folders=("photos",), entering=False)
+    study = dataclasses.replace(
+        study, tests=(photos,), question=QuestionConfig(arm="method", tests=("seen",)), seeds=(0, 1, 2)
     )
+    rows = [dataclasses.replace(row, psnr=None, ssim=None, piqe=row.psnr) for row in rows]
+    assert "`method` over `scratch` +1.00 [+0.50, +1.50] PIQE: **worse**" in told_of(finished, study, rows)
+
+
+def test_seeds_that_were_added_to_an_arm_are_told_apart(finished):
+    study, rows = known([0.1, 0.1, 0.4, 0.5])
+    arms = [dataclasses.replace(study.arm(name), seeds=(0, 1, 2, 3)) for name in ("scratch", "method")]
+    study = dataclasses.replace(
+        study, arms=tuple(arms), seeds=(0, 1), question=QuestionConfig(arm="method", tests=("seen",))
+    )
+    comparison = comparison_of(finished, dataclasses.replace(study, seeds=(0, 1, 2, 3)), rows)
+    comparison = Comparison(comparison.results._replace(study=study))
+    assert (
+        "- `seen`, small: with the seeds of all arms +0.20 [+0.20, +0.20] dB, with those that were added to this one "
+        "+0.90"
+    ) in "\n".join(answer_of(comparison, "results"))
+
+
+def test_other_arms_are_counted_by_what_can_be_told_of_them(finished):
+    study, rows = known([0.4, 0.5, 0.6])
+    more = []
+    for name, of in (
+        ("good", lambda seed: 2.0),
+        ("lucky", lambda seed: 9.0 * (seed == 0)),
+        ("once", lambda seed: 50.0),
+    ):
+        for row in rows:
+            if row.arm == "scratch" and (name != "once" or row.seed == 0):
+                more.append(dataclasses.replace(row, arm=name, psnr=row.psnr + of(row.seed)))
+    arms = [
+        *(study.arm(name) for name in ("scratch", "method")),
+        *(dataclasses.replace(study.arm("method"), name=name, seeds=()) for name in ("good", "lucky", "once")),
+    ]
+    study = dataclasses.replace(study, arms=tuple(arms), question=QuestionConfig(arm="method", tests=("seen",)))
+    facts = gather([finished]).runs[0]
+    rows += more
+    done = {(row.arm, row.seed) for row in rows}
+    runs = [
+        dataclasses.replace(facts, arm=arm, seed=seed, finetuning_flops=(2 if arm == "lucky" else 1))
+        for arm, seed in sorted(done)
+    ]
+    comparison = Comparison(gather([finished])._replace(study=study, rows=rows, runs=runs))
+    answer = "\n".join(answer_of(comparison, "results"))
+    assert (
+        "- The 3 other arms on `seen`, each against what it is compared with: better 1 (`good`); cannot be told 1 "
+        "(`lucky`); too few runs to tell 1 (`once`)."
+    ) in answer
+    assert "- The best mean of these is that of `lucky`, +3.00" in answer, "of one run nothing can be told"
+    assert "In that of what they are compared with: `lucky` 2.00." in answer
 
 
 def test_arms_that_are_the_same_but_for_their_seeds_are_taken_together(finished, tmp_path):
     arms = [*TINY["arms"], {"name": "once-more", "title": "the method, fresh seeds", "seeds": [1]}]
+    assert tiny(arms=arms).twins() == [], "they share a seed"
+    arms[1] = {**arms[1], "seeds": [0]}
+    arms[2] = {**arms[2], "seeds": [0]}
     study = tiny(arms=arms, question=ASKED)
     assert study.twins() == [("method", "once-more")]
     results = gather([finished])
@@ -402,11 +503,11 @@ def test_arms_that_are_the_same_but_for_their_seeds_are_taken_together(finished,
         runs=[dataclasses.replace(facts, arm=again.get(facts.run, facts.arm)) for facts in results.runs],
         study=study,
     )
-    comparison, whole = Comparison(moved), Comparison(results)
-    assert comparison.together(["small"], ("method", "once-more"), "seen", "psnr") == whole.over_runs(
-        ["small"], "method", "seen", "psnr"
-    )
-    assert "- `method` was run once more with other seeds" in "\n".join(answer_of(comparison, "results"))
+    first, later = Comparison(results).gains("small", "method", "seen", "psnr")
+    assert (
+        f"- `method` was run once more with other seeds (small): on `seen` {first:+.2f} dB at first, {later:+.2f} dB "
+        "with the others (`once-more`)."
+    ) in "\n".join(answer_of(Comparison(moved), "results"))
 
 
 def test_networks_that_only_harm_are_told(finished, tmp_path):
@@ -432,6 +533,7 @@ def test_curves_of_gains_are_paired_at_equal_cost(finished):
     points = list(comparison.gain_curve("small", "method", lambda _, step: step))
     assert [place for place, _ in points] == pytest.approx([5 / 8, 1])
     assert [gain.mean for _, gain in points] == pytest.approx([29 - 25, 35 - 28])
+    assert list(Comparison(results._replace(curves=[])).gain_curve("small", "method", lambda _, step: step)) == []
     double = list(comparison.gain_curve("small", "method", lambda facts, step: step * (1 + (facts.arm == "method"))))
     assert [place for place, _ in double] == pytest.approx([10 / 8, 2])
     assert [gain.mean for _, gain in double] == pytest.approx([29 - 28, 35 - 28]), "past its end, over its end"
@@ -494,6 +596,9 @@ def test_a_recipe_may_say_only_what_differs_from_another(tmp_path, monkeypatch):
         base.tests,
         base.title,
     )
+    Path("asked.toml").write_text('base = "5d"\n[[arms]]\nname = "scratch"\ntitle = ""\nshare = 0.0\n')
+    assert read_study("asked.toml").question is None, "that of 5d is about its own arms"
+    assert read_study("asked.toml").limits == ()
     for text, message in (
         ('base = "smok"', "mine.toml: base: no study recipe is called 'smok'; did you mean 'smoke'"),
         ('base = "other.toml"', "mine.toml: base: other.toml: base: mine.toml leads back to itself"),

@@ -24,8 +24,8 @@ def answer(comparison: Comparison, folder: str) -> Iterator[str]:
     yield "## The answer"
     yield ""
     yield (
-        f"The study was made to tell what `{question.arm}` brings on {listed}. All else on this page was found on the "
-        "way: hints, which new runs confirm or not. Intervals are of 95 %, over seeds; networks count alike."
+        f"What does `{question.arm}` bring on {listed}?{_seen(question)} All else on this page was found on the way: "
+        "hints, which only new runs can confirm. Intervals are of 95 %, over seeds; networks count alike."
     )
     yield ""
     for part in (_gains, _price, _learned, _others, _confirmed, _dearer, _harm):
@@ -55,13 +55,17 @@ def _gains(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
         if len(study.families) > 1:
             each = {name: comparison.over_runs([name], arm.name, test.name, test.metric) for name in study.families}
             text += f" ({'; '.join(f'{name} {_text(one, test)}' for name, one in each.items() if one)})"
+        yield f"{text}."
+        added = sorted(set(study.seeds_of(arm)) - set(study.seeds))
+        both = comparison.both([arm.name], test.name, test.metric, study.seeds, added)
         first, later = (
-            comparison.over_runs(study.families, arm.name, test.name, test.metric, seeds=seeds)
-            for seeds in (study.seeds, sorted(set(study.seeds_of(arm)) - set(study.seeds)))
+            comparison.over_runs(both, arm.name, test.name, test.metric, seeds=seeds) for seeds in (study.seeds, added)
         )
         if first and later:
-            text += f"; with the first {len(study.seeds)} seeds {first.mean:+.2f}, with those added {later.mean:+.2f}"
-        yield f"{text}."
+            yield (
+                f"`{test.name}`, {' and '.join(both)}: with the seeds of all arms {_text(first, test)}, with those "
+                f"that were added to this one {_text(later, test)}."
+            )
 
 
 def _price(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
@@ -98,42 +102,37 @@ def _learned(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
 
 def _others(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
     study = comparison.study
-    tests = _tests(comparison, question)
-    others = [arm for arm in study.compared if arm != question.arm]
+    test = _tests(comparison, question)[0]
     found = {
-        arm: [comparison.over_runs(study.families, arm, test.name, test.metric) for test in tests] for arm in others
+        arm: one
+        for arm in study.compared
+        if arm != question.arm and (one := comparison.over_runs(study.families, arm, test.name, test.metric))
     }
-    better = [
-        arm
-        for arm, each in found.items()
-        if all(one and verdict(one, test) == "better" for one, test in zip(each, tests, strict=True))
-    ]
-    every = "both" if len(tests) == 2 else "all"
-    text = (
-        f"Of the {len(others)} other arms, better than what they are compared with on {every} of these tests: "
-        f"{listing(better)}"
-    )
-    first = {arm: each[0] for arm, each in found.items() if each[0] is not None}
-    if first:
-        way = -1 if tests[0].metric == "piqe" else 1
-        best = max(first, key=lambda arm: way * first[arm].mean)
-        text += (
-            f"; the highest mean on `{tests[0].name}` is that of `{best}`, {_text(first[best], tests[0])}, which as "
-            "the highest of so many is too high"
-        )
-    yield f"{text}."
+    if not found:
+        return
+    told: dict[str, list[str]] = {}
+    for arm, one in found.items():
+        told.setdefault(verdict(one, test), []).append(arm)
+    counts = "; ".join(f"{word} {len(arms)} ({listing(arms)})" for word, arms in told.items())
+    yield f"The {len(found)} other arms on `{test.name}`, each against what it is compared with: {counts}."
+    way = -1 if test.metric == "piqe" else 1
+    sure = {arm: way * one.mean for arm, one in found.items() if one.low is not None}
+    if len(sure) > 1:
+        best = max(sure, key=sure.__getitem__)
+        text = _text(found[best], test)
+        yield f"The best mean of these is that of `{best}`, {text}; as the best of so many it flatters."
 
 
 def _confirmed(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
     study = comparison.study
     test = _tests(comparison, question)[0]
     for arm, again in study.twins():
-        first, later = (comparison.over_runs(study.families, name, test.name, test.metric) for name in (arm, again))
-        both = comparison.together(study.families, (arm, again), test.name, test.metric)
-        if first and later and both:
+        both = comparison.both([arm, again], test.name, test.metric)
+        first, later = (comparison.over_runs(both, name, test.name, test.metric) for name in (arm, again))
+        if first and later:
             yield (
-                f"`{arm}` was run once more with other seeds: {_text(first, test)} on `{test.name}` at first, "
-                f"{_text(later, test)} with those (`{again}`), {_text(both, test)} together."
+                f"`{arm}` was run once more with other seeds ({' and '.join(both)}): on `{test.name}` "
+                f"{_text(first, test)} at first, {_text(later, test)} with the others (`{again}`)."
             )
 
 
@@ -150,7 +149,7 @@ def _dearer(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
             dear[arm] = fmean(known)
     if dear:
         told = ", ".join(f"`{arm}` {value:.2f}" for arm, value in dear.items())
-        yield f"As many steps are not as much arithmetic: {told} times that of what they are compared with."
+        yield f"Equal steps are not equal arithmetic. In that of what they are compared with: {told}."
 
 
 def _harm(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
@@ -166,11 +165,15 @@ def _harm(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
         if beats and not any(beats):
             lost.append(test.name)
     if lost:
-        yield f"On {listing(lost)} no arm is better than the damaged images as they are: gains there are less harm."
+        yield f"On {listing(lost)} no arm is better than the damaged images as they are: there a gain means less harm."
 
 
 def _tests(comparison: Comparison, question: QuestionConfig) -> Sequence[TestConfig]:
     return [test for test in comparison.study.tests if test.name in question.tests]
+
+
+def _seen(question: QuestionConfig) -> str:
+    return f" These tests were named {question.added}." if question.added else ""
 
 
 def _text(found: Interval, test: TestConfig) -> str:

@@ -21,8 +21,8 @@ MARKS = ("o", "s", "^", "D", "v", "P")
 COLUMNS = 4
 """Panels beside one another."""
 
-GAINS = (-2.0, 1.0)
-"""What curves of gains show, in dB: at first an arm with pre-training lags far behind."""
+BEYOND = 1.0
+"""How far curves of gains show what lies beyond the gains at the end, in dB: at first an arm may lag far behind."""
 
 
 def forest(comparison: Comparison, test: TestConfig, metric: str, axis: str) -> bytes:
@@ -71,10 +71,12 @@ def gain_curves(comparison: Comparison, family: str) -> bytes:
         panels = list(figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flat)
         for number, panel in enumerate(panels):
             panel.set_visible(number < len(arms))
+        steps = {arm: list(comparison.gain_curve(family, arm, lambda _, step: step)) for arm in arms}
+        times = {arm: list(comparison.gain_curve(family, arm, comparison.seconds)) for arm in arms}
+        ends = [points[-1][1].mean for points in steps.values() if points]
         for panel, arm in zip(panels, arms, strict=False):
             panel.axhline(0, color=COLOURS[-1], linewidth=0.8)
-            for place, (axis, of) in enumerate((("steps", lambda _, step: step), ("time", comparison.seconds))):
-                points = list(comparison.gain_curve(family, arm, of))
+            for place, (axis, points) in enumerate((("steps", steps[arm]), ("time", times[arm]))):
                 x, found = [at for at, _ in points], [gain for _, gain in points]
                 look: dict[str, Any] = {"color": COLOURS[place], "linestyle": LINES[place], "linewidth": 1.3}
                 panel.plot(x, [gain.mean for gain in found], label=axis if arm == arms[0] else None, **look)
@@ -84,7 +86,7 @@ def gain_curves(comparison: Comparison, family: str) -> bytes:
             panel.set_title(arm, fontsize="small")
             panel.grid(alpha=0.25)
             panel.spines[["top", "right"]].set_visible(False)
-            panel.set_ylim(*GAINS)
+            panel.set_ylim(min([0.0, *ends]) - BEYOND, max([0.0, *ends]) + BEYOND)
         figure.supxlabel("share of the steps, or of the time, of what the arm is compared with", fontsize="medium")
         figure.supylabel("gain of PSNR in dB", fontsize="medium")
         if arms:
@@ -113,7 +115,7 @@ def accuracy_plot(comparison: Comparison, test: str) -> bytes:
                         *zip(*points, strict=True),
                         linestyle="none",
                         marker=MARKS[lap % len(MARKS)],
-                        fillstyle="full" if comparison.differs_in_pretraining(family, arm) else "none",
+                        fillstyle="full" if arm in comparison.correlated(family) else "none",
                         color=COLOURS[place],
                         markersize=5,
                         label=None if arm in shown else arm,

@@ -123,9 +123,8 @@ def parts(comparison: Comparison, folder: str) -> Iterator[str]:
     yield f"## Against `{method}`"
     yield ""
     yield (
-        f"Its parts, its predecessor, what was left open and what was tried to better it, each compared with "
-        f"`{method}` itself for the seeds that both have, all networks; of photos PIQE, lower is better, else PSNR in "
-        "dB."
+        f"Other arms with pre-training, each compared with `{method}` itself for the seeds that both have, all "
+        "networks; of photos PIQE, lower is better, else PSNR in dB."
     )
     yield ""
     rows = []
@@ -192,17 +191,18 @@ def costs(comparison: Comparison, folder: str) -> Iterator[str]:
         "takes, all timed in turns on one machine"
         if comparison.timed_apart
         else "took in the quickest of the runs whose steps have as much arithmetic, since the others may have shared "
-        "their machine; of few runs that is too much, and `maskdcpt study time` measures it better"
+        "their machine; with few runs this overstates the time, and `maskdcpt study time` measures it better"
     )
     yield (
         "Arithmetic is counted: a pass forward with its decoders, three times, for a gradient takes as much as two. "
-        f"Time is the number of steps, times what a step {step}. Both in what the arm compared with takes."
+        f"Time is the number of steps, times what a step {step}. Both are relative to the arm compared with."
     )
     yield ""
     yield (
         "Curves are gains on the embedded test images, after as many steps and after as much time as the arm compared "
-        "with has had by then; bands are 95 % intervals over seeds. Learning rates fall over the whole of a run, so "
-        "that points before its end are not what a shorter run would come to."
+        "with has had by then; bands are 95 % intervals over seeds, of the curve over steps, and cut where they leave "
+        "the picture. Learning rates fall over the whole of a run, so that points before its end are not what a "
+        "shorter run would come to."
     )
     yield ""
     for family in comparison.study.families:

@@ -83,7 +83,7 @@ class Comparison:
                 return name
         return None
 
-    def differs_in_pretraining(self, family: str, arm: str) -> bool:
+    def _differs_in_pretraining(self, family: str, arm: str) -> bool:
         """Whether an arm is pre-trained in its own way, and then fine-tuned as most are: as is usual, and as long."""
         study, own = self.study, self.study.arm(arm)
         usual = study.finetuning_of(own) == study.finetuning_of(PLAIN) and own.part == 1
@@ -176,14 +176,21 @@ class Comparison:
         strata = [gains for name in families if (gains := self.gains(name, arm, test, metric, group, against, seeds))]
         return interval_over_runs(strata) if strata else None
 
-    def together(self, families: Iterable[str], arms: Sequence[str], test: str, metric: str) -> Interval | None:
-        """The gain of arms that are the same but for their seeds, as of one."""
-        strata = [
-            gains
-            for name in families
-            if (gains := [each for arm in arms for each in self.gains(name, arm, test, metric)])
+    def both(self, arms: Sequence[str], test: str, metric: str, *seeds: Collection[int]) -> list[str]:
+        """Networks that all of these arms were compared with others on, for some seeds at least of each collection."""
+        return [
+            family
+            for family in self.study.families
+            if all(self.gains(family, arm, test, metric, seeds=chosen) for arm in arms for chosen in (seeds or [None]))
         ]
-        return interval_over_runs(strata) if strata else None
+
+    def correlated(self, family: str) -> list[str]:
+        """Arms that differ in their pre-training alone and whose runs of all seeds of the study are there."""
+        return [
+            arm
+            for arm in self.study.arm_names
+            if self._differs_in_pretraining(family, arm) and {*self.study.seeds} <= {*self.seeds(family, arm)}
+        ]
 
     def gain_curve(
         self, family: str, arm: str, of: Callable[[RunFacts, int], float]
@@ -207,11 +214,15 @@ class Comparison:
             if (mine := runs[0]) is None or (other := runs[1]) is None:
                 continue
             whole = of(other, other.steps)
-            places = [[of(each, step) / whole for step, _ in self._curves[each.run]] for each in (mine, other)]
-            scores = [[psnr for _, psnr in self._curves[each.run]] for each in (mine, other)]
-            curves.append((places[0], np.array(scores[0]) - np.interp(places[0], places[1], scores[1])))
-        for number, place in enumerate(curves[0][0] if curves else ()):
-            yield place, interval_over_runs([[float(gains[number]) for _, gains in curves]])
+            points = [
+                [(of(each, step) / whole, psnr) for step, psnr in self._curves.get(each.run, [])]
+                for each in (mine, other)
+            ]
+            if all(points):
+                places, scores = zip(*points[1], strict=True)
+                curves.append({place: psnr - float(np.interp(place, places, scores)) for place, psnr in points[0]})
+        for place in sorted(set.intersection(*map(set, curves)) if curves else ()):
+            yield place, interval_over_runs([[gains[place] for gains in curves]])
 
     def over_images(self, families: Iterable[str], arm: str, test: str, metric: str) -> Interval | None:
         """The same gain of these very networks, with its interval over images that are drawn again and again."""

@@ -147,8 +147,8 @@ def _limits(comparison: Comparison, folder: str) -> Iterator[str]:
     yield "## What this cannot tell"
     yield ""
     yield (
-        f"- {seeds} seed{'s' if seeds > 1 else ''} a network: intervals over seeds are wide, and what lies "
-        "within them is not known."
+        f"- {seeds} seed{'s' if seeds > 1 else ''} of most arms and each network: intervals over seeds are wide, and "
+        "what lies within them is not known."
     )
     yield (
         f"- {comparison.study.steps:,} steps are few. What pre-training brings after a hundred times as many, "

@@ -35,6 +35,9 @@ OURS = ("backbone", "init", "train.steps", "train.seed", "data.folder")
 JOINED = ("pretrain", "finetune")
 """Tables that a recipe and its base share; all else is of the one or of the other."""
 
+OWN = ("question", "limits")
+"""What a recipe does not take from its base: they are about its arms and runs."""
+
 
 @configuration
 class ArmConfig:
@@ -67,6 +70,11 @@ class ArmConfig:
     """Settings of pre-training that differ from those of the study."""
     finetune: Table = field(default_factory=dict)
     """Settings of fine-tuning that differ from those of the study."""
+
+    @property
+    def bare(self) -> ArmConfig:
+        """It without words, on which no number depends."""
+        return replace(self, title="", added="", seeds_added="")
 
     def __post_init__(self) -> None:
         _require_name("arms", self.name)
@@ -146,6 +154,8 @@ class QuestionConfig:
     """The arm that the question is about; the others are held against it, too."""
     tests: tuple[str, ...]
     """The tests that decide."""
+    added: str = ""
+    """What results had been seen when it was written down, if any had."""
 
     def __post_init__(self) -> None:
         if not self.tests:
@@ -249,16 +259,16 @@ class StudyConfig:
         return {**values, "data": rest, "keep_classifier": False}
 
     def twins(self) -> list[tuple[str, str]]:
-        """Names of arms that are the same but for their seeds: one that was tried, and the same with other seeds."""
+        """Names of arms that are the same but for their seeds, none of which they share: one, and it once more."""
 
         def settings(arm: ArmConfig) -> ArmConfig:
-            return replace(arm, name="any", title="", added="", seeds=(), seeds_added="", families=())
+            return replace(arm.bare, name="any", seeds=(), families=())
 
         return [
             (arm.name, other.name)
             for place, arm in enumerate(self.arms)
             for other in self.arms[place + 1 :]
-            if settings(other) == settings(arm)
+            if settings(other) == settings(arm) and not set(self.seeds_of(arm)) & set(self.seeds_of(other))
         ]
 
     def grid(self) -> list[tuple[str, str, int]]:
@@ -282,7 +292,15 @@ def read_study(name: str) -> StudyConfig:
     Raises:
         UserError: If there is none, or it is wrong.
     """
-    path = find_recipe("study", name)
+    return load_study(find_recipe("study", name))
+
+
+def load_study(path: Path) -> StudyConfig:
+    """Reads a recipe from a file.
+
+    Raises:
+        UserError: If there is none, or it is wrong.
+    """
     return from_dict(StudyConfig, _with_base(path, (path.resolve(),)), where=str(path))
 
 
@@ -300,7 +318,8 @@ def _with_base(path: Path, above: tuple[Path, ...]) -> Table:
             raise UserError(f"{base} leads back to itself")
         below = _with_base(place, (place.resolve(), *above))
     mine, theirs = ({name: table[name] for name in JOINED if name in table} for table in (values, below))
-    return {**below, **values, **merged(theirs, mine)}
+    rest = {name: value for name, value in below.items() if name not in OWN}
+    return {**rest, **values, **merged(theirs, mine)}
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:

@@ -45,7 +45,9 @@ class StudyResults(NamedTuple):
     times: list[StepTimes]
     """What steps take, measured apart; empty where that was not done."""
     about: dict[str, Any]
-    """What they were made with."""
+    """What they were made with; empty without a run."""
+    measured: str
+    """Hash of what they were measured on, and how."""
 
     @property
     def missing(self) -> list[tuple[str, str, int]]:
@@ -66,10 +68,8 @@ def gather(folders: Sequence[Path]) -> StudyResults:
     study = parts[0].study
     for part, folder in zip(parts[1:], folders[1:], strict=True):
         study = _joined(study, part.study, folder)
-        if part.about.get("measured") != parts[0].about.get("measured"):
-            raise UserError(
-                f"{folder}: was measured in another way than {folders[0]}, by another version or for others"
-            )
+        if part.measured != parts[0].measured:
+            raise UserError(f"{folder}: its tests, or how they are measured, are not those of {folders[0]}")
         if not _alike(_inputs(part), _inputs(parts[0])):
             raise UserError(f"{folder}: was measured on other images than {folders[0]}")
     rows: dict[tuple[str, str, int], list[StudyRow]] = {}
@@ -92,6 +92,7 @@ def gather(folders: Sequence[Path]) -> StudyResults:
         ),
         next((part.times for part in parts if part.times), []),
         _merged([part.about for part in parts if part.about], ", ".join(map(str, folders))),
+        parts[0].measured,
     )
 
 
@@ -108,8 +109,11 @@ def write_results(results: StudyResults, out: Path) -> None:
     write_study_rows(out / ROWS, results.rows)
     write_csv(out / RUNS, RunFacts, results.runs)
     write_csv(out / CURVES, CurvePoint, results.curves)
-    write_csv(out / TIMES, StepTimes, results.times)
-    write_json(out / ABOUT, results.about)
+    if results.times:
+        write_csv(out / TIMES, StepTimes, results.times)
+    else:
+        (out / TIMES).unlink(missing_ok=True)
+    write_json(out / ABOUT, {**results.about, "measured": results.measured})
     write_whole(out / STUDY, to_toml(results.study).encode())
 
 
@@ -131,7 +135,10 @@ def _read_written(folder: Path, study: StudyConfig) -> StudyResults:
         if measured.get(facts.run, set()) != wanted:
             raise UserError(f"{folder}: {ROWS} lacks rows of {'/'.join(map(str, facts.run))}; gather them again")
     curves = _read_csv(folder / CURVES, CurvePoint)
-    return StudyResults(study, rows, runs, curves, _times(folder), read_json(folder / ABOUT))
+    about = read_json(folder / ABOUT)
+    if (measured := about.pop("measured", None)) is None:
+        raise UserError(f"{folder / ABOUT}: tells not what was measured; gather the results again from the study")
+    return StudyResults(study, rows, runs, curves, _times(folder), about, measured)
 
 
 def _read_study(folder: Path, study: StudyConfig) -> StudyResults:
@@ -152,8 +159,7 @@ def _read_study(folder: Path, study: StudyConfig) -> StudyResults:
         curves += _curve(place / FINETUNE, runs[-1])
         abouts.append(_about(place / FINETUNE))
     way = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    about = {**_merged(abouts, str(folder)), "measured": way}
-    return StudyResults(study, rows, runs, curves, _times(folder), about)
+    return StudyResults(study, rows, runs, curves, _times(folder), _merged(abouts, str(folder)), way)
 
 
 def _times(folder: Path) -> list[StepTimes]:
@@ -164,7 +170,7 @@ def _about(run: Path) -> dict[str, Any]:
     made = read_json(run / ENVIRONMENT)
     images = (run / IMAGES).read_bytes()
     device = read_toml(run / CONFIG)["train"]["device"]
-    known = {name: made[name] for name in ("maskdcpt", "code", "python", "packages", "threads") if name in made}
+    known = {"code": made.get("code"), **{name: made[name] for name in ("maskdcpt", "python", "packages", "threads")}}
     return {
         "training_images": len(images.splitlines()),
         "training_images_sha256": hashlib.sha256(images).hexdigest(),
@@ -196,11 +202,12 @@ def _curve(run: Path, facts: RunFacts) -> list[CurvePoint]:
 
 def _joined(study: StudyConfig, other: StudyConfig, folder: Path) -> StudyConfig:
     def rest(each: StudyConfig) -> dict[str, Any]:
-        return to_dict(replace(each, arms=study.arms, seeds=study.seeds, families=study.families))
+        alike = replace(each, arms=study.arms, seeds=study.seeds, families=study.families)
+        return to_dict(replace(alike, question=study.question, limits=study.limits))
 
     arms = {arm.name: arm for arm in (*other.arms, *study.arms)}
     families = {**other.families, **study.families}
-    same = all(arms[arm.name] == arm for arm in other.arms)
+    same = all(arms[arm.name].bare == arm.bare for arm in other.arms)
     if rest(study) != rest(other) or not same or any(families[name] != other.families[name] for name in other.families):
         raise UserError(f"{folder}: its recipe differs from the first in more than which arms, networks and seeds")
     names = dict.fromkeys((*study.arm_names, *other.arm_names))

@@ -54,8 +54,7 @@ def accuracy(comparison: Comparison, folder: str) -> Iterator[str]:
 
 def _correlations(comparison: Comparison, family: str, test: TestConfig) -> Iterator[str]:
     """Of arms that differ in their pre-training alone, so that nothing else makes them better."""
-    study = comparison.study
-    arms = [name for name in study.arm_names if comparison.differs_in_pretraining(family, name)]
+    arms = comparison.correlated(family)
     for title, entering in (
         ("the probe", lambda facts: facts.probe_entering),
         ("naming by the classifier", lambda facts: comparison.accuracy(facts.run, ENTERING)),
