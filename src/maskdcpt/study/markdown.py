@@ -20,8 +20,7 @@ def interval_text(found: Interval | None, digits: int = 2, *, bold: bool = True)
 
 def listing(words: Sequence[str], none: str = "none") -> str:
     """Words as code, with commas and ``and``."""
-    marked = [f"`{word}`" for word in words]
-    return f"{', '.join(marked[:-1])} and {marked[-1]}" if len(marked) > 1 else "".join(marked) or none
+    return _joined([f"`{word}`" for word in words]) or none
 
 
 def percent_text(values: Iterable[float | None]) -> str:
@@ -46,6 +45,10 @@ def source(folder: str, *files: str) -> Iterator[str]:
         folder: Name of the folder of results, beside the page.
         files: Names of files in it.
     """
-    listed = " and ".join(f"[{name}]({folder}/{name})" for name in files)
+    listed = _joined([f"[{name}]({folder}/{name})" for name in files])
     yield f"From {listed}: `maskdcpt study report {folder} --out {folder}`."
     yield ""
+
+
+def _joined(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
