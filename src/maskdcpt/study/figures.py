@@ -26,7 +26,7 @@ BEYOND = 1.0
 
 
 def forest(comparison: Comparison, test: TestConfig, metric: str, axis: str) -> bytes:
-    """The gain of each arm with its interval over seeds, a mark for each network and one for all.
+    """The gain of each arm with its interval over seeds, a mark for each network and one for all where it has several.
 
     Args:
         comparison: The study.
@@ -46,7 +46,9 @@ def forest(comparison: Comparison, test: TestConfig, metric: str, axis: str) -> 
         for place, (title, families) in enumerate(lines):
             shift = 0.22 * (place - (len(lines) - 1) / 2)
             found = [
-                (number, comparison.over_runs(families, arm, test.name, metric)) for number, arm in enumerate(arms)
+                (number, comparison.over_runs(families, arm, test.name, metric))
+                for number, arm in enumerate(arms)
+                if len(families) == 1 or len(study.arm(arm).families) != 1
             ]
             _marks(axes, [(number + shift, each) for number, each in found if each is not None], title, place)
         axes.set_yticks(range(len(arms)), arms)
