@@ -64,8 +64,8 @@ def _correlations(comparison: Comparison, family: str, test: TestConfig) -> Iter
         count = f"{len(points)} arm{'' if len(points) == 1 else 's'}"
         yield (
             f"The correlation of {title} on entering fine-tuning with the final PSNR, of {count} with pre-training, "
-            f"the usual fine-tuning after it and all seeds: between arms {_told(found.between)}; within arms, from seed "
-            f"to seed, {_told(found.within)}."
+            f"the usual fine-tuning after it and all seeds: between arms {_told(found.between)}; within arms, from "
+            f"seed to seed, {_told(found.within)}."
         )
         yield ""
 
