@@ -561,7 +561,19 @@ def test_the_page_of_the_project_follows_from_its_files(tmp_path):
     made = {path.name: path.read_bytes() for path in (tmp_path / "results").iterdir()}
     assert made.keys() == {path.name for path in (docs / "results").iterdir()}
     for name, data in made.items():
-        assert data == (docs / "results" / name).read_bytes(), name
+        kept = (docs / "results" / name).read_bytes()
+        if name.endswith(".svg"):  # the last digits of where lines are drawn are those of a machine
+            (words, places), (old_words, old_places) = drawing(data), drawing(kept)
+            assert words == old_words, name
+            assert places == pytest.approx(old_places, abs=0.01), name
+        else:
+            assert data == kept, name
+
+
+def drawing(svg):
+    """What is in a picture, and its numbers with a point."""
+    text, number = svg.decode(), r"-?\d+\.\d+(?:e-?\d+)?"
+    return re.sub(number, "#", text), [float(each) for each in re.findall(number, text)]
 
 
 def test_a_damaged_table_of_results_is_told(finished, tmp_path):
