@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from maskdcpt.cli import study, study_report
+from maskdcpt.cli import study, study_report, study_time
 from maskdcpt.cli.arguments import parse
 from maskdcpt.cli.main import main
 from maskdcpt.config import from_dict
@@ -23,8 +23,9 @@ ARM = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)[0]
 @pytest.mark.parametrize("line", LINES)
 def test_commands_are_understood(line):
     _, *words = shlex.split(line)
-    if words[0] == "report":
-        parse(study_report.Options, words[1:], prog="study report")
+    kinds = {"report": study_report.Options, "time": study_time.Options}
+    if words[0] in kinds:
+        parse(kinds[words[0]], words[1:], prog=f"study {words[0]}")
     else:
         parse(study.Options, words, prog="study")
 

@@ -14,5 +14,7 @@ def script():
     """scripts/make-card as a module."""
     loader = SourceFileLoader("make_card", str(SCRIPT))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader("make_card", loader))
-    loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SCRIPT.parent)  # as for a script that is run
+        loader.exec_module(module)
     return module
