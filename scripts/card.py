@@ -129,17 +129,17 @@ def part(name: str, facts: dict, rows: list[dict]) -> dict:
     synthetic = [row for row in rows if row["set"] == name and row["protocol"] == "synthetic-19"]
     clean = [row for row in rows if row["set"] == name and row["protocol"] == "clean"]
     seen, held_out = ([row for row in synthetic if (row["group"] == SEEN) is wanted] for wanted in (True, False))
+    of_type = [[row for row in seen if row["type"] == entry.name and changed(row)] for entry in CATALOGUE]
+    by_type = [by_image(own, gain) for own in of_type]
+    for entry, gains in zip(CATALOGUE, by_type, strict=True):
+        for image in sorted({image for each in by_type for image in each} - gains.keys()):
+            sys.exit(
+                f"{image}: no level of {entry.name} changes it, so that it has no gain; leave it out of the images"
+            )
     types, others = (
         [line(entry.title, own) for entry in CATALOGUE if (own := [r for r in group if r["type"] == entry.name])]
         for group in (seen, held_out)
     )
-    of_type = [[row for row in seen if row["type"] == entry.name and changed(row)] for entry in CATALOGUE]
-    by_type = [by_image(own, gain) for own in of_type]
-    for entry, gains in zip(CATALOGUE, by_type, strict=True):
-        for image in {image for each in by_type for image in each} - gains.keys():
-            sys.exit(
-                f"{image}: no level of {entry.name} changes it, so that it has no gain; leave it out of the images"
-            )
     return {
         **facts["sets"][name],
         "role": name,

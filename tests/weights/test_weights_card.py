@@ -22,13 +22,13 @@ def weights_folder(universal_weights, tmp_path):
     return shutil.copytree(universal_weights, tmp_path / "it")
 
 
-def cases(gains, wrong, image, unchanged):
+def cases(gains, wrong, image, unchanged, levels=("1", "2")):
     """Rows of synthetic-19 as an evaluation writes them: 20 dB and the gain of a type, and some types named wrongly.
 
     Level 1 of the types of `unchanged` changes nothing, so that the PSNR of the input is infinite.
     """
     for entry in CATALOGUE:
-        for group, level in ((SEEN, "1"), (SEEN, "2"), *(((HELD_OUT, "3"),) if entry.held_out else ())):
+        for group, level in (*((SEEN, each) for each in levels), *(((HELD_OUT, "3"),) if entry.held_out else ())):
             task = entry.name if group == SEEN else f"{entry.name}, held out"
             named = "snow" if entry.name in wrong else entry.name
             first = float("inf") if level == "1" and entry.name in unchanged else 20
@@ -49,13 +49,14 @@ def measured(
     sets=SETS,
     wrong=({"haze"},) * 6,
     unchanged=(),
+    levels=("1", "2"),
 ):
     """Lays finished evaluations down where the script looks for them, of an image for each set of wrong names."""
     sha256 = weights_sha256(*load_model(folder))
     photo = ("photos v1", "all", "photos", "photos", "canonical", "b.jpg", "", "")
     found = {
         "synthetic-19": [
-            row for number, each in enumerate(wrong) for row in cases(gains, each, f"{number}.png", unchanged)
+            row for number, each in enumerate(wrong) for row in cases(gains, each, f"{number}.png", unchanged, levels)
         ],
         "clean": [
             Measurement(
@@ -253,6 +254,20 @@ def test_runs_that_were_stopped_or_dropped_are_told_of(card, make_run, tmp_path)
     words = "Stopped by hand before the 16,000 steps that were planned"
     assert told.endswith(f"; commit a. **{words}**: its command alone does not repeat it")
     assert re.search(r"^Trained as well, and dropped: night, .*; b\. It was dark\.$", text, re.MULTILINE)
+
+
+def test_code_of_a_run_that_is_not_there_is_refused(card, make_run, tmp_path, capsys):
+    words = ("--runs", make_run("fine", steps=3), "--code", "fin", "commit a")
+    with pytest.raises(SystemExit) as end:
+        card("--clean", tmp_path, "--photos", tmp_path, *words, sets=SETS)
+    assert end.value.code == 2
+    assert "--code: no run is called fin; there are fine" in capsys.readouterr().err
+
+
+def test_an_image_that_a_type_never_changes_is_told(card, tmp_path):
+    flat = {"unchanged": ("jpeg",), "levels": ("1",)}
+    with pytest.raises(SystemExit, match=r"0\.png: no level of jpeg changes it, so that it has no gain; leave it out"):
+        card("--clean", tmp_path, "--photos", tmp_path, sets=SETS, **flat)
 
 
 @pytest.mark.parametrize(
