@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from statistics import fmean
 
 from maskdcpt.study.gains import Comparison
@@ -39,7 +39,7 @@ def verdict(found: Interval, test: TestConfig) -> str:
     """What an interval says, in a word or two."""
     if found.low is None:
         return "too few runs to tell"
-    return {1: "better", -1: "worse", 0: "cannot be told"}[found.sign * (-1 if test.metric == "piqe" else 1)]
+    return {1: "better", -1: "worse", 0: "cannot be told"}[found.sign * test.sign]
 
 
 def _gains(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
@@ -57,14 +57,11 @@ def _gains(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
             text += f" ({'; '.join(f'{name} {_text(one, test)}' for name, one in each.items() if one)})"
         yield f"{text}."
         added = sorted(set(study.seeds_of(arm)) - set(study.seeds))
-        both = comparison.both([arm.name], test.name, test.metric, study.seeds, added)
-        first, later = (
-            comparison.over_runs(both, arm.name, test.name, test.metric, seeds=seeds) for seeds in (study.seeds, added)
-        )
-        if first and later:
+        if pair := _both(comparison, test, (arm.name, study.seeds), (arm.name, added)):
+            networks, first, later = pair
             yield (
-                f"`{test.name}`, {' and '.join(both)}: with the seeds of all arms {_text(first, test)}, with those "
-                f"that were added to this one {_text(later, test)}."
+                f"`{test.name}`, {networks}: with the seeds of all arms {first}, with those that were added to "
+                f"this one {later}."
             )
 
 
@@ -89,7 +86,7 @@ def _learned(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
     trained = [comparison.group_sizes(test.name) for test in study.tests if test.damage == "trained"]
     told = []
     for family in study.families:
-        runs = [facts for facts in comparison.results.runs if (facts.family, facts.arm) == (family, question.arm)]
+        runs = comparison.runs(family, question.arm)
         named = [value for each in runs if (value := comparison.accuracy(each.run, ENTERING)) is not None]
         if named:
             told.append(f"{percent_text(named)} % ({family})")
@@ -115,8 +112,7 @@ def _others(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
         told.setdefault(verdict(one, test), []).append(arm)
     counts = "; ".join(f"{word} {len(arms)} ({listing(arms)})" for word, arms in told.items())
     yield f"The {len(found)} other arms on `{test.name}`, each against what it is compared with: {counts}."
-    way = -1 if test.metric == "piqe" else 1
-    sure = {arm: way * one.mean for arm, one in found.items() if one.low is not None}
+    sure = {arm: test.sign * one.mean for arm, one in found.items() if one.low is not None}
     if len(sure) > 1:
         best = max(sure, key=sure.__getitem__)
         text = _text(found[best], test)
@@ -127,12 +123,11 @@ def _confirmed(comparison: Comparison, question: QuestionConfig) -> Iterator[str
     study = comparison.study
     test = _tests(comparison, question)[0]
     for arm, again in study.twins():
-        both = comparison.both([arm, again], test.name, test.metric)
-        first, later = (comparison.over_runs(both, name, test.name, test.metric) for name in (arm, again))
-        if first and later:
+        if pair := _both(comparison, test, (arm, None), (again, None)):
+            networks, first, later = pair
             yield (
-                f"`{arm}` was run once more with other seeds ({' and '.join(both)}): on `{test.name}` "
-                f"{_text(first, test)} at first, {_text(later, test)} with the others (`{again}`)."
+                f"`{arm}` was run once more with other seeds ({networks}): on `{test.name}` {first} at first, {later} "
+                f"with the others (`{again}`)."
             )
 
 
@@ -166,6 +161,17 @@ def _harm(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
             lost.append(test.name)
     if lost:
         yield f"On {listing(lost)} no arm is better than the damaged images as they are: there a gain means less harm."
+
+
+def _both(comparison: Comparison, test: TestConfig, *trials: tuple[str, Collection[int] | None]) -> list[str] | None:
+    """Networks that each of these arms, with these seeds, was compared with others on, and its gain on just these."""
+    common = [
+        family
+        for family in comparison.study.families
+        if all(comparison.gains(family, arm, test.name, test.metric, seeds=seeds) for arm, seeds in trials)
+    ]
+    gains = [comparison.over_runs(common, arm, test.name, test.metric, seeds=seeds) for arm, seeds in trials]
+    return [" and ".join(common), *(_text(gain, test) for gain in gains if gain)] if common else None
 
 
 def _tests(comparison: Comparison, question: QuestionConfig) -> Sequence[TestConfig]:

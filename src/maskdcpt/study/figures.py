@@ -104,20 +104,20 @@ def accuracy_plot(comparison: Comparison, test: str) -> bytes:
         panels = figure.subplots(1, len(families), squeeze=False)[0]
         shown: set[str] = set()
         for family, panel in zip(families, panels, strict=True):
+            correlated = comparison.correlated(family)
             for number, arm in enumerate(comparison.study.arm_names):
                 lap, place = divmod(number, len(COLOURS))
                 points = [
                     (100 * facts.probe_entering, psnr)
-                    for facts in comparison.results.runs
-                    if (facts.family, facts.arm) == (family, arm)
-                    and (psnr := comparison.mean(facts.run, test, "psnr")) is not None
+                    for facts in comparison.runs(family, arm)
+                    if (psnr := comparison.mean(facts.run, test, "psnr")) is not None
                 ]
                 if points:
                     panel.plot(
                         *zip(*points, strict=True),
                         linestyle="none",
                         marker=MARKS[lap % len(MARKS)],
-                        fillstyle="full" if arm in comparison.correlated(family) else "none",
+                        fillstyle="full" if arm in correlated else "none",
                         color=COLOURS[place],
                         markersize=5,
                         label=None if arm in shown else arm,

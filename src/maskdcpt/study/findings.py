@@ -29,13 +29,12 @@ def summary(comparison: Comparison, folder: str) -> Iterator[str]:
     rows = []
     for test in study.tests:
         told: dict[int | None, list[str]] = {1: [], -1: [], 0: [], None: []}
-        way = -1 if test.metric == "piqe" else 1
         for arm in study.compared:
             found = comparison.over_runs(families, arm, test.name, test.metric)
             if found is not None:
                 limits = study.arm(arm).families
                 title = f"{arm} ({', '.join(limits)} only)" if limits and len(families) > 1 else arm
-                told[None if found.low is None else way * found.sign].append(f"{title} {found.mean:+.2f}")
+                told[None if found.low is None else test.sign * found.sign].append(f"{title} {found.mean:+.2f}")
         rows.append((f"`{test.name}`", *("; ".join(part) or "none" for part in told.values())))
     yield from table(("test", "better", "worse", "not told apart", "too few runs"), rows)
     yield from source(folder, "rows.parquet")
@@ -212,7 +211,7 @@ def costs(comparison: Comparison, folder: str) -> Iterator[str]:
         yield ""
         rows = []
         for arm in comparison.study.arms:
-            runs = [facts for facts in comparison.results.runs if (facts.family, facts.arm) == (family, arm.name)]
+            runs = comparison.runs(family, arm.name)
             if runs:
                 known = [
                     comparison.relative_cost(family, arm.name, of)

@@ -42,6 +42,8 @@ class Comparison:
         for point in results.curves:
             self._curves.setdefault((point.family, point.arm, point.seed), []).append((point.step, point.psnr))
         self._times = {(each.family, each.arm): each for each in results.times}
+        self.timed_apart = {(facts.family, facts.arm) for facts in results.runs} <= self._times.keys()
+        """Whether steps of all arms were timed apart from the runs."""
         self._quickest: dict[tuple[str, str, int], float] = {}
         for facts in results.runs:
             for part, flops, seconds in (
@@ -51,9 +53,13 @@ class Comparison:
                 key = (part, facts.family, flops)
                 self._quickest[key] = min(seconds, self._quickest.get(key, math.inf))
 
+    def runs(self, family: str, arm: str) -> list[RunFacts]:
+        """The runs of an arm that are done."""
+        return [facts for facts in self.results.runs if (facts.family, facts.arm) == (family, arm)]
+
     def seeds(self, family: str, arm: str) -> list[int]:
         """Seeds of the runs of an arm that are done."""
-        return [facts.seed for facts in self.results.runs if (facts.family, facts.arm) == (family, arm)]
+        return [facts.seed for facts in self.runs(family, arm)]
 
     def mean(self, run: Key, test: str, metric: str, stage: str = FINAL) -> float | None:
         """Mean over the groups of a test of the means over their images; None where nothing was measured."""
@@ -87,14 +93,8 @@ class Comparison:
         """Whether an arm is pre-trained in its own way, and then fine-tuned as most are: as is usual, and as long."""
         study, own = self.study, self.study.arm(arm)
         usual = study.finetuning_of(own) == study.finetuning_of(PLAIN) and own.part == 1
-        runs = [facts for facts in self.results.runs if (facts.family, facts.arm) == (family, arm)]
-        pretrained = all(facts.pretraining_steps and not facts.begins_with for facts in runs)
+        pretrained = all(facts.pretraining_steps and not facts.begins_with for facts in self.runs(family, arm))
         return usual and study.share_of(own) == study.share and pretrained
-
-    @property
-    def timed_apart(self) -> bool:
-        """Whether steps of all arms were timed apart from the runs."""
-        return {(facts.family, facts.arm) for facts in self.results.runs} <= self._times.keys()
 
     def seconds(self, facts: RunFacts, step: int | None = None) -> float:
         """Time of so many steps of a run, or of all.
@@ -122,19 +122,17 @@ class Comparison:
         """
         means = []
         for name in (arm, self.study.arm(arm).against):
-            costs = [of(facts) for facts in self.results.runs if (facts.family, facts.arm) == (family, name)]
-            means.append(fmean(costs) if costs else None)
+            runs = self.runs(family, name)
+            means.append(fmean(map(of, runs)) if runs else None)
         return means[0] / means[1] if means[0] and means[1] else None
 
     def beats_input(self, family: str, arm: str, test: TestConfig) -> bool | None:
         """Whether networks of an arm are better on average than the damaged images as they are; None without any."""
-        mine, untouched = (
-            self.arm_mean(family, arm, test.name, test.metric),
-            self.mean(INPUT_RUN, test.name, test.metric),
-        )
+        mine = self.arm_mean(family, arm, test.name, test.metric)
+        untouched = self.mean(INPUT_RUN, test.name, test.metric)
         if mine is None or untouched is None:
             return None
-        return mine < untouched if test.metric == "piqe" else mine > untouched
+        return test.sign * (mine - untouched) > 0
 
     def gains(
         self,
@@ -175,14 +173,6 @@ class Comparison:
         """The gain of an arm with its interval over seeds; None where there is nothing to compare."""
         strata = [gains for name in families if (gains := self.gains(name, arm, test, metric, group, against, seeds))]
         return interval_over_runs(strata) if strata else None
-
-    def both(self, arms: Sequence[str], test: str, metric: str, *seeds: Collection[int]) -> list[str]:
-        """Networks that all of these arms were compared with others on, for some seeds at least of each collection."""
-        return [
-            family
-            for family in self.study.families
-            if all(self.gains(family, arm, test, metric, seeds=chosen) for arm in arms for chosen in (seeds or [None]))
-        ]
 
     def correlated(self, family: str) -> list[str]:
         """Arms that differ in their pre-training alone and whose runs of all seeds of the study are there."""

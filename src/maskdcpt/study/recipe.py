@@ -114,6 +114,11 @@ class TestConfig:
         """What it is judged by first."""
         return "piqe" if self.damage == "photos" else "psnr"
 
+    @property
+    def sign(self) -> Literal[1, -1]:
+        """1 where more of it is better, -1 where less is."""
+        return -1 if self.metric == "piqe" else 1
+
     def __post_init__(self) -> None:
         _require_name("tests", self.name)
         where = f"tests, {self.name}"

@@ -32,7 +32,7 @@ def accuracy(comparison: Comparison, folder: str) -> Iterator[str]:
     for family in comparison.study.families:
         rows = []
         for arm in comparison.study.arm_names:
-            runs = [facts for facts in comparison.results.runs if (facts.family, facts.arm) == (family, arm)]
+            runs = comparison.runs(family, arm)
             if runs:
                 named = [
                     percent_text([comparison.accuracy(each.run, stage) for each in runs]) for stage in (ENTERING, FINAL)
@@ -78,7 +78,7 @@ def _points(
     comparison: Comparison, key: tuple[str, str], test: TestConfig, entering: Callable[[RunFacts], float | None]
 ) -> list[tuple[float, float]]:
     """Both measures for each seed of the study; none where one is missing."""
-    runs = {facts.seed: facts for facts in comparison.results.runs if (facts.family, facts.arm) == key}
+    runs = {facts.seed: facts for facts in comparison.runs(*key)}
     points = []
     for seed in comparison.study.seeds:
         told = None if seed not in runs else entering(runs[seed])
