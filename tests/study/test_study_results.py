@@ -32,6 +32,7 @@ from maskdcpt.study.recipe import TestConfig as StudyTest
 from maskdcpt.study.results import gather, write_results
 from maskdcpt.study.rows import FINAL, StudyRow, read_study_rows, write_study_rows
 from maskdcpt.study.times import count_arms, time_steps
+from maskdcpt.training.run import read_metrics
 
 TYPES = ("gaussian_noise", "haze")
 
@@ -221,7 +222,7 @@ def test_the_page_follows_from_its_files_to_the_byte(finished, tmp_path):
             main(["study", "report", str(start), "--out", str(tmp_path / place / "results")])
         assert end.value.code == 0
     files = {path.relative_to(tmp_path / "first") for path in (tmp_path / "first").rglob("*") if path.is_file()}
-    assert len(files) == 6 + 2 + 1 + 1
+    assert len(files) == 7 + 2 + 2 + 1
     for name in files:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
     page = (tmp_path / "first" / "results.md").read_text()
@@ -251,6 +252,19 @@ def test_the_page_follows_from_its_files_to_the_byte(finished, tmp_path):
     assert all((tmp_path / "first" / target).exists() for target in targets)
     comparison = Comparison(gather([finished]))
     assert f"{comparison.arm_mean('small', 'method', 'seen', 'psnr'):.2f}/" in page
+
+
+def test_how_pretraining_learned_to_name_is_kept_of_runs_with_one_of_their_own(finished, monkeypatch):
+    found = {}
+    for point in gather([finished]).naming:
+        found.setdefault((point.arm, point.seed), []).append((point.step, point.accuracy))
+    assert found.keys() == {("method", 0), ("method", 1), ("several", 0)}
+    rows = read_metrics(finished / "small" / "method" / "1" / "pretrain")
+    assert len(rows) == 2
+    assert found["method", 1] == [(row["step"], pytest.approx(row["accuracy"], abs=1e-4)) for row in rows]
+    monkeypatch.setattr("maskdcpt.study.results.NAMING_POINTS", 1)
+    (point,) = [each for each in gather([finished]).naming if (each.arm, each.seed) == ("method", 1)]
+    assert (point.step, point.accuracy) == (2, pytest.approx(fmean(row["accuracy"] for row in rows), abs=1e-4))
 
 
 def test_parts_of_a_study_make_the_whole_and_what_is_missing_is_told(finished, tmp_path, capsys):
@@ -408,7 +422,9 @@ def test_a_question_is_answered_in_sentences(finished, tmp_path):
         price = comparison.over_runs(["small"], "alone", test, "psnr")
         assert f"- `{test}`: the steps of plain training that pre-training takes the place of are worth " in answer
         assert f"{-price.mean:+.2f} [{-price.high:+.2f}, {-price.low:+.2f}] dB; pre-training brings" in answer
-    assert "where guessing gives 50 %" in answer
+    named = [100 * comparison.accuracy(("small", "method", seed), "entering") for seed in (0, 1)]
+    each = f"{fmean(named):.1f} % (small, {min(named):.1f} to {max(named):.1f} by seed)"
+    assert f"its classifier names {each} of damaged test images rightly, where guessing gives 50 %" in answer
     assert "The 3 other arms on `seen`, each against what it is compared with: " in answer
     assert page.rstrip().endswith("- Little was tried.")
     against = page.partition("## Against `method`")[2].partition("\n## ")[0]

@@ -89,7 +89,8 @@ def _learned(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
         runs = comparison.runs(family, question.arm)
         named = [value for each in runs if (value := comparison.accuracy(each.run, ENTERING)) is not None]
         if named:
-            told.append(f"{percent_text(named)} % ({family})")
+            each = f", {percent_text([min(named)])} to {percent_text([max(named)])} by seed" if len(named) > 1 else ""
+            told.append(f"{percent_text(named)} % ({family}{each})")
     if told and trained and trained[0]:
         yield (
             f"How far pre-training itself has come: on entering fine-tuning its classifier names {' and '.join(told)} "

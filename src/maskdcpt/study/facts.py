@@ -76,3 +76,19 @@ class CurvePoint:
     """Steps of both parts so far."""
     psnr: float
     """In dB."""
+
+
+@dataclass(frozen=True)
+class NamingPoint:
+    """How well pre-training names the damage of training images at a step."""
+
+    family: str
+    """Name of the network."""
+    arm: str
+    """Name of the way that it was trained in."""
+    seed: int
+    """Of the run."""
+    step: int
+    """Steps so far."""
+    accuracy: float
+    """Share that was named rightly, since the point before."""

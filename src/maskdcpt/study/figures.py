@@ -67,12 +67,8 @@ def gain_curves(comparison: Comparison, family: str) -> bytes:
     much time, between whose points lines are drawn; past its end, at its end.
     """
     arms = [arm for arm in comparison.study.compared if comparison.seeds(family, arm)]
-    rows = max(1, math.ceil(len(arms) / COLUMNS))
     with figure_style():
-        figure = Figure(figsize=(9.0, 0.9 + 1.5 * rows), layout="constrained")
-        panels = list(figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).flat)
-        for number, panel in enumerate(panels):
-            panel.set_visible(number < len(arms))
+        figure, panels = _panels(len(arms), sharex=True)
         steps = {arm: list(comparison.gain_curve(family, arm, lambda _, step: step)) for arm in arms}
         times = {arm: list(comparison.gain_curve(family, arm, comparison.seconds)) for arm in arms}
         ends = [points[-1][1].mean for points in steps.values() if points]
@@ -84,15 +80,45 @@ def gain_curves(comparison: Comparison, family: str) -> bytes:
                 panel.plot(x, [gain.mean for gain in found], label=axis if arm == arms[0] else None, **look)
                 sure = [(at, gain.low, gain.high) for at, gain in points if gain.low is not None]
                 if place == 0 and sure:
-                    panel.fill_between(*zip(*sure, strict=True), color=COLOURS[place], alpha=0.18, linewidth=0)
+                    at, low, high = np.array(sure, dtype=float).T
+                    panel.fill_between(at, low, high, color=COLOURS[place], alpha=0.18, linewidth=0)
             panel.set_title(arm, fontsize="small")
-            panel.grid(alpha=0.25)
-            panel.spines[["top", "right"]].set_visible(False)
             panel.set_ylim(min([0.0, *ends]) - BEYOND, max([0.0, *ends]) + BEYOND)
         figure.supxlabel("share of the steps, or of the time, of what the arm is compared with", fontsize="medium")
         figure.supylabel("gain of PSNR in dB", fontsize="medium")
         if arms:
             figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize="small")
+        return figure_svg(figure)
+
+
+def naming_curves(comparison: Comparison, family: str) -> bytes:
+    """How pre-training learns to name the damage of training images, a panel for each arm and a line for each seed."""
+    points: dict[str, dict[int, list[tuple[float, float]]]] = {}
+    for point in comparison.results.naming:
+        if point.family == family:
+            run = points.setdefault(point.arm, {}).setdefault(point.seed, [])
+            run.append((point.step, 100 * point.accuracy))
+    seeds = sorted({seed for runs in points.values() for seed in runs})
+    with figure_style():
+        figure, panels = _panels(len(points))
+        shown: set[int] = set()
+        for panel, (arm, runs) in zip(panels, points.items(), strict=False):
+            for seed, line in runs.items():
+                place = seeds.index(seed)
+                panel.plot(
+                    *zip(*line, strict=True),
+                    color=COLOURS[place % len(COLOURS)],
+                    linestyle=LINES[place // len(COLOURS) % len(LINES)],
+                    linewidth=1.2,
+                    label=None if seed in shown else f"seed {seed}",
+                )
+                shown.add(seed)
+            panel.set_title(arm, fontsize="small")
+            panel.set_ylim(0, 100)
+        figure.supxlabel("steps of pre-training", fontsize="medium")
+        figure.supylabel("training images named rightly, %", fontsize="medium")
+        if shown:
+            figure.legend(loc="outside upper center", ncols=7, frameon=False, fontsize="small")
         return figure_svg(figure)
 
 
@@ -131,6 +157,18 @@ def accuracy_plot(comparison: Comparison, test: str) -> bytes:
         if shown:
             figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize="small")
         return figure_svg(figure)
+
+
+def _panels(count: int, *, sharex: bool = False) -> tuple[Figure, list[Axes]]:
+    """A figure of small panels that share their vertical axis, in rows; those beyond the count are not shown."""
+    rows = max(1, math.ceil(count / COLUMNS))
+    figure = Figure(figsize=(9.0, 0.9 + 1.5 * rows), layout="constrained")
+    panels = list(figure.subplots(rows, COLUMNS, sharex=sharex, sharey=True, squeeze=False).flat)
+    for number, panel in enumerate(panels):
+        panel.set_visible(number < count)
+        panel.grid(alpha=0.25)
+        panel.spines[["top", "right"]].set_visible(False)
+    return figure, panels
 
 
 def _marks(axes: Axes, found: Sequence[tuple[float, Interval]], title: str, place: int) -> None:

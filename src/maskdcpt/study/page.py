@@ -7,7 +7,7 @@ from pathlib import Path
 
 from maskdcpt.files import write_whole
 from maskdcpt.study.answer import answer
-from maskdcpt.study.figures import accuracy_plot, forest, gain_curves
+from maskdcpt.study.figures import accuracy_plot, forest, gain_curves, naming_curves
 from maskdcpt.study.findings import costs, gains, parts, scores, summary, types, worth
 from maskdcpt.study.gains import Comparison
 from maskdcpt.study.markdown import source, table
@@ -45,6 +45,7 @@ def _figures(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
         yield f"gain-{test.name}.svg", forest(comparison, test, metric, axis)
     for family in comparison.study.families:
         yield f"curves-{family}.svg", gain_curves(comparison, family)
+        yield f"pretraining-{family}.svg", naming_curves(comparison, family)
     yield "accuracy.svg", accuracy_plot(comparison, comparison.study.main_test.name)
 
 

@@ -6,29 +6,35 @@ import csv
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple, TypeVar
 
 from maskdcpt.config import from_dict, read_toml, to_dict, to_toml
 from maskdcpt.errors import UserError
 from maskdcpt.evaluation import summarise
 from maskdcpt.files import read_json, write_csv, write_json, write_whole
-from maskdcpt.study.facts import RUNS, CurvePoint, RunFacts
-from maskdcpt.study.plan import FINETUNE
+from maskdcpt.study.facts import RUNS, CurvePoint, NamingPoint, RunFacts
+from maskdcpt.study.plan import FINETUNE, PRETRAIN
 from maskdcpt.study.recipe import StudyConfig
 from maskdcpt.study.rows import FINAL, INPUT, ROWS, StudyRow, read_study_rows, write_study_rows
 from maskdcpt.study.run import STUDY
 from maskdcpt.study.times import TIMES, StepTimes
 from maskdcpt.study.work import MEASURED
-from maskdcpt.training.run import CONFIG, ENVIRONMENT, IMAGES
+from maskdcpt.training.run import CONFIG, ENVIRONMENT, IMAGES, read_metrics
 from maskdcpt.training.validation import RESTORED, read_validation
 
 CURVES = "curves.csv"
+NAMING = "pretraining.csv"
 ABOUT = "about.json"
 
-Record = TypeVar("Record", RunFacts, CurvePoint, StepTimes)
+NAMING_POINTS = 20
+"""Of a run, at most about so many: a row of metrics.jsonl is of few images."""
+
+Record = TypeVar("Record", RunFacts, CurvePoint, NamingPoint, StepTimes)
+Point = TypeVar("Point", CurvePoint, NamingPoint)
 
 
 class StudyResults(NamedTuple):
@@ -41,7 +47,9 @@ class StudyResults(NamedTuple):
     runs: list[RunFacts]
     """The runs that are done, in the order of the recipe."""
     curves: list[CurvePoint]
-    """How they learned."""
+    """How they learned to restore."""
+    naming: list[NamingPoint]
+    """How their pre-training learned to name the damage, of those with one of their own and a classifier."""
     times: list[StepTimes]
     """What steps take, measured apart; empty where that was not done."""
     about: dict[str, Any]
@@ -79,17 +87,13 @@ def gather(folders: Sequence[Path]) -> StudyResults:
             own.setdefault(row.run, []).append(row)
         rows = {**own, **rows}  # of what is there twice the first counts
     runs = {facts.run: facts for part in reversed(parts) for facts in part.runs}
-    points = {(*_run(point), point.step): point for part in reversed(parts) for point in part.curves}
     order = [run for run in study.grid() if run in runs]
-    places = {run: place for place, run in enumerate(order)}
     return StudyResults(
         study,
         [row for run in [(INPUT, INPUT, 0), *order] for row in rows.get(run, [])],
         [runs[run] for run in order],
-        sorted(
-            (point for point in points.values() if _run(point) in places),
-            key=lambda point: (places[_run(point)], point.step),
-        ),
+        _ordered((part.curves for part in parts), order),
+        _ordered((part.naming for part in parts), order),
         next((part.times for part in parts if part.times), []),
         _merged([part.about for part in parts if part.about], ", ".join(map(str, folders))),
         parts[0].measured,
@@ -109,6 +113,7 @@ def write_results(results: StudyResults, out: Path) -> None:
     write_study_rows(out / ROWS, results.rows)
     write_csv(out / RUNS, RunFacts, results.runs)
     write_csv(out / CURVES, CurvePoint, results.curves)
+    write_csv(out / NAMING, NamingPoint, results.naming)
     if results.times:
         write_csv(out / TIMES, StepTimes, results.times)
     else:
@@ -134,11 +139,11 @@ def _read_written(folder: Path, study: StudyConfig) -> StudyResults:
     for facts in runs:
         if measured.get(facts.run, set()) != wanted:
             raise UserError(f"{folder}: {ROWS} lacks rows of {'/'.join(map(str, facts.run))}; gather them again")
-    curves = _read_csv(folder / CURVES, CurvePoint)
+    curves, naming = _read_csv(folder / CURVES, CurvePoint), _read_csv(folder / NAMING, NamingPoint)
     about = read_json(folder / ABOUT)
     if (measured := about.pop("measured", None)) is None:
         raise UserError(f"{folder / ABOUT}: tells not what was measured; gather the results again from the study")
-    return StudyResults(study, rows, runs, curves, _times(folder), about, measured)
+    return StudyResults(study, rows, runs, curves, naming, _times(folder), about, measured)
 
 
 def _read_study(folder: Path, study: StudyConfig) -> StudyResults:
@@ -148,6 +153,7 @@ def _read_study(folder: Path, study: StudyConfig) -> StudyResults:
     rows = read_study_rows(folder / INPUT / ROWS)
     runs: list[RunFacts] = []
     curves: list[CurvePoint] = []
+    naming: list[NamingPoint] = []
     abouts: list[dict[str, Any]] = []
     for family, arm, seed in study.grid():
         place = folder / family / arm / str(seed)
@@ -157,9 +163,10 @@ def _read_study(folder: Path, study: StudyConfig) -> StudyResults:
         runs.append(from_dict(RunFacts, measured["run"], where=str(place / MEASURED)))
         rows += read_study_rows(place / ROWS)
         curves += _curve(place / FINETUNE, runs[-1])
+        naming += _naming(place / PRETRAIN, runs[-1])
         abouts.append(_about(place / FINETUNE))
     way = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    return StudyResults(study, rows, runs, curves, _times(folder), _merged(abouts, str(folder)), way)
+    return StudyResults(study, rows, runs, curves, naming, _times(folder), _merged(abouts, str(folder)), way)
 
 
 def _times(folder: Path) -> list[StepTimes]:
@@ -200,6 +207,29 @@ def _curve(run: Path, facts: RunFacts) -> list[CurvePoint]:
     ]
 
 
+def _naming(run: Path, facts: RunFacts) -> list[NamingPoint]:
+    """Means over rows in a row; none without a pre-training of its own that names something."""
+    if not facts.pretraining_steps or facts.begins_with:
+        return []
+    rows = [row for row in read_metrics(run) if "accuracy" in row]
+    width = math.ceil(len(rows) / NAMING_POINTS)
+    windows = [rows[first : first + width] for first in range(0, len(rows), max(1, width))]
+    return [
+        NamingPoint(*facts.run, each[-1]["step"], round(fmean(row["accuracy"] for row in each), 4)) for each in windows
+    ]
+
+
+def _ordered(parts: Iterable[Sequence[Point]], order: Sequence[tuple[str, str, int]]) -> list[Point]:
+    """The points of runs that are done, in their order; of what several parts have the first counts."""
+    places = {run: place for place, run in enumerate(order)}
+    points: dict[tuple[int, int], Point] = {}
+    for part in parts:
+        for point in part:
+            if (place := places.get((point.family, point.arm, point.seed))) is not None:
+                points.setdefault((place, point.step), point)
+    return [points[key] for key in sorted(points)]
+
+
 def _joined(study: StudyConfig, other: StudyConfig, folder: Path) -> StudyConfig:
     def rest(each: StudyConfig) -> dict[str, Any]:
         alike = replace(each, arms=study.arms, seeds=study.seeds, families=study.families)
@@ -231,10 +261,6 @@ def _inputs(part: StudyResults) -> dict[tuple[str, ...], float]:
 def _alike(mine: dict[tuple[str, ...], float], other: dict[tuple[str, ...], float]) -> bool:
     """Whether two machines have measured the same; they may differ in the last digits."""
     return mine.keys() == other.keys() and all(math.isclose(mine[case], other[case], abs_tol=0.01) for case in mine)
-
-
-def _run(point: CurvePoint) -> tuple[str, str, int]:
-    return point.family, point.arm, point.seed
 
 
 def _read_csv(path: Path, kind: type[Record]) -> list[Record]:

@@ -24,7 +24,9 @@ def accuracy(comparison: Comparison, folder: str) -> Iterator[str]:
         "are of means of arms, and of what is left of runs without their arm's and their seed's mean, with intervals "
         "of arms that are drawn again and again (bootstrap), for runs of one arm are no independent points. Hollow "
         "marks are of arms that are not in the correlations: not pre-trained in a way of their own, or fine-tuned in "
-        "another way or for another number of steps."
+        "another way or for another number of steps. Curves are of pre-training itself: which share of the training "
+        "images of the last steps the classifier named rightly, a line for each seed. An arm that begins with the "
+        "pre-training of another is not among them, nor one that names nothing."
     )
     yield ""
     yield f"![Probe accuracy and PSNR]({folder}/accuracy.svg)"
@@ -46,10 +48,12 @@ def accuracy(comparison: Comparison, folder: str) -> Iterator[str]:
                 rows.append((f"`{arm}`", *cells))
         yield f"### {family}, accuracy"
         yield ""
+        yield f"![Naming in the pre-training of {family}, by seed]({folder}/pretraining-{family}.svg)"
+        yield ""
         head = ("arm", "probe, entering", "named, entering", "probe, final", "named, final", "PSNR")
         yield from table(head, rows)
         yield from _correlations(comparison, family, test)
-        yield from source(folder, "runs.csv", "rows.parquet")
+        yield from source(folder, "runs.csv", "rows.parquet", "pretraining.csv")
 
 
 def _correlations(comparison: Comparison, family: str, test: TestConfig) -> Iterator[str]:
