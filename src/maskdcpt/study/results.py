@@ -212,8 +212,8 @@ def _naming(run: Path, facts: RunFacts) -> list[NamingPoint]:
     if not facts.pretraining_steps or facts.begins_with:
         return []
     rows = [row for row in read_metrics(run) if "accuracy" in row]
-    width = math.ceil(len(rows) / NAMING_POINTS)
-    windows = [rows[first : first + width] for first in range(0, len(rows), max(1, width))]
+    width = max(1, math.ceil(len(rows) / NAMING_POINTS))
+    windows = [rows[first : first + width] for first in range(0, len(rows), width)]
     return [
         NamingPoint(*facts.run, each[-1]["step"], round(fmean(row["accuracy"] for row in each), 4)) for each in windows
     ]
