@@ -21,6 +21,7 @@ from maskdcpt.backbones.card import model_card
 from maskdcpt.config import to_dict
 from maskdcpt.errors import UserError
 from maskdcpt.files import TEMPORARY
+from maskdcpt.profiling import count_parameters
 from maskdcpt.weights import find_named
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ class HubModel(ModelHubMixin):
             kwargs: ``repo_id`` and ``license``, see ``maskdcpt.backbones.card.model_card``.
         """
         network = cast("Backbone", self)
-        parameters = sum(parameter.numel() for parameter in network.parameters())
+        parameters = count_parameters(network)
         name, family = type(network).__name__, network.config.name
         return model_card(name, family, parameters, network.stride, *args, **kwargs)
 

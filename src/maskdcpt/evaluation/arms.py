@@ -21,6 +21,7 @@ from maskdcpt.images import FORMATS, read_image
 from maskdcpt.inference import RestoreOptions, Restorer
 from maskdcpt.inference.memory import memory_share
 from maskdcpt.pretraining.weights import weights_sha256
+from maskdcpt.profiling import count_parameters
 
 ALL = "all"
 """Stands for all baselines that do something."""
@@ -118,7 +119,7 @@ class NetworkArm:
             "kind": "weights",
             "path": self.path,
             "family": backbone.config.name,
-            "parameters": sum(parameter.numel() for parameter in backbone.parameters()),
+            "parameters": count_parameters(backbone),
             "classes": list(self.classes),
             "sha256": self.sha256,
         }

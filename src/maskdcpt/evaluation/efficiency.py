@@ -10,7 +10,7 @@ import torch
 from maskdcpt.backbones import build_backbone
 from maskdcpt.evaluation.arms import Arm, NetworkArm
 from maskdcpt.inference import RestoreOptions, Restorer
-from maskdcpt.profiling import count_flops, peak_memory, race
+from maskdcpt.profiling import count_flops, count_parameters, peak_memory, race
 from maskdcpt.progress import progress_bar
 
 SIDE = 256
@@ -65,7 +65,7 @@ def measure_efficiency(arms: Sequence[Arm], progress: bool = True) -> list[Effic
             found.append(
                 Efficiency(
                     arm.name,
-                    sum(parameter.numel() for parameter in arm.restorer.backbone.parameters()),
+                    count_parameters(arm.restorer.backbone),
                     flops / 2 / megapixels,
                     times["restore"] / megapixels,
                     None if memory is None else memory / megapixels,

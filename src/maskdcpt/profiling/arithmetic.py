@@ -1,11 +1,11 @@
-"""Arithmetic, counted without doing it."""
+"""Arithmetic and weights, counted without computing anything."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -22,3 +22,8 @@ def count_flops(build: Callable[[], Callable[[Tensor], object]], images: int, he
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         build()(torch.rand(images, 3, height, width).to(memory_format=torch.channels_last))
     return int(counter.get_total_flops())
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Weights of a network, those that are frozen among them."""
+    return sum(parameter.numel() for parameter in network.parameters())

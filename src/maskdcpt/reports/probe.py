@@ -18,6 +18,7 @@ from maskdcpt.evaluation.features import Indices, Numbers
 from maskdcpt.evaluation.probe import PROBES, Probe, Probed, Score
 from maskdcpt.evaluation.probe_samples import VERSION, ProbeProtocol, Samples
 from maskdcpt.pretraining.weights import weights_sha256
+from maskdcpt.profiling import count_parameters
 from maskdcpt.reports.page import Picture, Strip, picture, write_page
 from maskdcpt.reports.plots import figure_picture, figure_style
 
@@ -97,7 +98,11 @@ def probe_summary(setting: Setting, networks: Mapping[str, Backbone], found: Seq
         "patch": setting.patch,
         "packages": {name: version(name) for name in ("maskdcpt", "torch", "numpy", "scikit-learn")},
         "networks": {
-            name: {"family": network.config.name, "parameters": _size(network), "sha256": weights_sha256(network, None)}
+            name: {
+                "family": network.config.name,
+                "parameters": count_parameters(network),
+                "sha256": weights_sha256(network, None),
+            }
             for name, network in networks.items()
         },
         "results": [
@@ -149,7 +154,7 @@ def write_probe_report(
         trained=[Line(f"{name}, published", [f"{value}" for value in row]) for name, row in PUBLISHED_TRAINED.items()],
         steps=PUBLISHED_STEPS,
         comparable=comparable,
-        networks=[(name, families[name], _size(network)) for name, network in networks.items()],
+        networks=[(name, families[name], count_parameters(network)) for name, network in networks.items()],
     )
 
 
@@ -229,7 +234,3 @@ def _plane(result: Probed, positions: Numbers, titles: Sequence[str], labels: In
         return figure_picture(
             f"The samples by their {'pooled' if pooled else 'last'} features, as t-SNE sees them", figure
         )
-
-
-def _size(network: Backbone) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())

@@ -16,6 +16,7 @@ from maskdcpt.config import configuration, flatten, from_dict, read_toml
 from maskdcpt.errors import UserError
 from maskdcpt.evaluation import Row
 from maskdcpt.files import read_json, unique_names
+from maskdcpt.profiling import count_parameters
 from maskdcpt.training import read_metrics
 from maskdcpt.training.run import CONFIG, ENVIRONMENT
 from maskdcpt.training.validation import ValidationSet, read_validation, read_validation_set
@@ -145,4 +146,4 @@ def _parameters(folder: Path, values: Mapping[str, Any]) -> int:
     where = f"{folder / CONFIG}"
     network = from_dict(_Network, {"backbone": values.get("backbone")}, where=where)
     with torch.device("meta"):  # counted without memory or time for weights
-        return sum(parameter.numel() for parameter in build_backbone(network.backbone).parameters())
+        return count_parameters(build_backbone(network.backbone))

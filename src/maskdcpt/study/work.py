@@ -21,6 +21,7 @@ from maskdcpt.errors import Preempted, UserError
 from maskdcpt.files import read_json, write_json, write_whole
 from maskdcpt.inference import RestoreOptions, Restorer
 from maskdcpt.parallel.process import one_thread
+from maskdcpt.profiling import count_parameters
 from maskdcpt.progress import without_bars
 from maskdcpt.study.facts import RunFacts
 from maskdcpt.study.measure import Measuring, measure_network, probe_network, stages
@@ -142,7 +143,7 @@ def _measure(run: Run, measuring: Measuring, alive: Callable[[], object]) -> Non
     facts = RunFacts(
         *key,
         begins_with=run.shares_with,
-        parameters=sum(parameter.numel() for parameter in restorer.backbone.parameters()),
+        parameters=count_parameters(restorer.backbone),
         pretraining_steps=run.steps.pretraining,
         finetuning_steps=run.steps.finetuning,
         pretraining_flops=run.cost.pretraining,
