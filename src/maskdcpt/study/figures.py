@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -54,8 +54,7 @@ def forest(comparison: Comparison, test: TestConfig, metric: str, axis: str) -> 
         axes.set_yticks(range(len(arms)), arms)
         axes.set_ylim(max(1, len(arms)) - 0.4, -0.6)
         axes.set_xlabel(axis)
-        axes.grid(axis="x", alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+        _frame(axes, "x")
         figure.legend(loc="outside upper center", ncols=len(lines), frameon=False, fontsize="small")
         return figure_svg(figure)
 
@@ -151,8 +150,7 @@ def accuracy_plot(comparison: Comparison, test: str) -> bytes:
                     shown.add(arm)
             panel.set_title(family, fontsize="medium")
             panel.set_xlabel("probe accuracy on entering fine-tuning, %")
-            panel.grid(alpha=0.25)
-            panel.spines[["top", "right"]].set_visible(False)
+            _frame(panel)
         panels[0].set_ylabel("final PSNR in dB")
         if shown:
             figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize="small")
@@ -166,9 +164,14 @@ def _panels(count: int, *, sharex: bool = False) -> tuple[Figure, list[Axes]]:
     panels = list(figure.subplots(rows, COLUMNS, sharex=sharex, sharey=True, squeeze=False).flat)
     for number, panel in enumerate(panels):
         panel.set_visible(number < count)
-        panel.grid(alpha=0.25)
-        panel.spines[["top", "right"]].set_visible(False)
+        _frame(panel)
     return figure, panels
+
+
+def _frame(axes: Axes, grid: Literal["x", "y", "both"] = "both") -> None:
+    """Two sides of a box, and faint lines across it."""
+    axes.grid(axis=grid, alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _marks(axes: Axes, found: Sequence[tuple[float, Interval]], title: str, place: int) -> None:
