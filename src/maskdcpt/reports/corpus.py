@@ -16,7 +16,7 @@ from maskdcpt.degradations import CATALOGUE
 from maskdcpt.errors import UserError
 from maskdcpt.progress import progress_bar
 from maskdcpt.reports.page import Picture, picture, write_page
-from maskdcpt.reports.plots import COLOURS, figure_picture, figure_style
+from maskdcpt.reports.plots import COLOURS, figure_picture, figure_style, frame
 
 SHOWN = 24
 """Random pairs of each type."""
@@ -136,8 +136,7 @@ def _plots(entry: TypeStats) -> Iterator[Picture]:
 def _figure(height: float, width: float = 5.2) -> tuple[Figure, Any]:
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
+    frame(axes)
     axes.set_axisbelow(True)
     return figure, axes
 

@@ -22,7 +22,7 @@ from maskdcpt.evaluation.testset import CANONICAL
 from maskdcpt.metrics import Metric, SetMetric
 from maskdcpt.progress import progress_bar
 from maskdcpt.reports.page import Picture, Strip, picture
-from maskdcpt.reports.plots import COLOURS, figure_picture, figure_style
+from maskdcpt.reports.plots import COLOURS, figure_picture, figure_style, frame
 
 DETAIL = 128
 """Side of the part that is shown, in pixels."""
@@ -89,8 +89,7 @@ def bars(results: Results, metric: Metric | SetMetric) -> Picture | None:
         axes.set_ylim(len(lines) - 0.5, -0.5)
         unit, better = metric.unit and f" in {metric.unit}", "" if metric.higher_is_better else ", lower is better"
         axes.set_xlabel(f"{metric.title}{unit}{better}")
-        axes.grid(alpha=0.25, axis="x")
-        axes.spines[["top", "right"]].set_visible(False)
+        frame(axes, "x")
         figure.legend(loc="outside upper center", ncols=min(3, len(arms)), frameon=False, fontsize="small")
         told = any(line.values[arm][metric.name].low is not None for line in lines for arm in arms)
         return figure_picture(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from maskdcpt.reports.page import Picture, data_uri
@@ -60,8 +61,7 @@ def plot(caption: str, curves: Sequence[Curve], *, x: str, y: str) -> Picture:
             )
         axes.set_xlabel(x)
         axes.set_ylabel(y)
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+        frame(axes)
         if below:
             figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
         elif drawn and len(curves) > 1:
@@ -86,3 +86,9 @@ def figure_svg(figure: Figure) -> bytes:
     data = io.BytesIO()
     figure.savefig(data, format="svg", metadata={"Date": None})
     return data.getvalue()
+
+
+def frame(axes: Axes, grid: Literal["x", "y", "both"] = "both") -> None:
+    """Draws two sides of a box, and faint lines across it."""
+    axes.grid(axis=grid, alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)

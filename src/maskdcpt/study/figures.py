@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from maskdcpt.reports.plots import COLOURS, LINES, figure_style, figure_svg
+from maskdcpt.reports.plots import COLOURS, LINES, figure_style, figure_svg, frame
 from maskdcpt.study.gains import Comparison
 from maskdcpt.study.intervals import Interval
 from maskdcpt.study.recipe import TestConfig
@@ -54,7 +54,7 @@ def forest(comparison: Comparison, test: TestConfig, metric: str, axis: str) -> 
         axes.set_yticks(range(len(arms)), arms)
         axes.set_ylim(max(1, len(arms)) - 0.4, -0.6)
         axes.set_xlabel(axis)
-        _frame(axes, "x")
+        frame(axes, "x")
         figure.legend(loc="outside upper center", ncols=len(lines), frameon=False, fontsize="small")
         return figure_svg(figure)
 
@@ -150,7 +150,7 @@ def accuracy_plot(comparison: Comparison, test: str) -> bytes:
                     shown.add(arm)
             panel.set_title(family, fontsize="medium")
             panel.set_xlabel("probe accuracy on entering fine-tuning, %")
-            _frame(panel)
+            frame(panel)
         panels[0].set_ylabel("final PSNR in dB")
         if shown:
             figure.legend(loc="outside lower center", ncols=5, frameon=False, fontsize="small")
@@ -164,14 +164,8 @@ def _panels(count: int, *, sharex: bool = False) -> tuple[Figure, list[Axes]]:
     panels = list(figure.subplots(rows, COLUMNS, sharex=sharex, sharey=True, squeeze=False).flat)
     for number, panel in enumerate(panels):
         panel.set_visible(number < count)
-        _frame(panel)
+        frame(panel)
     return figure, panels
-
-
-def _frame(axes: Axes, grid: Literal["x", "y", "both"] = "both") -> None:
-    """Two sides of a box, and faint lines across it."""
-    axes.grid(axis=grid, alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _marks(axes: Axes, found: Sequence[tuple[float, Interval]], title: str, place: int) -> None:
