@@ -53,10 +53,32 @@ def test_the_interval_of_several_networks_holds_their_mean_as_often_as_it_says()
     for _ in range(2000):
         found = interval_over_runs([list(rng.normal(mean, 0.2, 3)) for mean in truth])
         held += found.low <= np.mean(truth) <= found.high
+    assert held / 2000 == pytest.approx(0.95, abs=0.025)
+
+
+@pytest.mark.parametrize("scatter", [(0.05, 0.5), (0.5, 0.05), (0.2, 0.2)])
+def test_so_it_does_where_one_network_scatters_more_than_the_other(scatter):
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(2000):
+        found = interval_over_runs([list(rng.normal(0.3, each, 5)) for each in scatter])
+        held += found.low <= 0.3 <= found.high
     assert held / 2000 == pytest.approx(0.95, abs=0.015)
 
 
-def test_one_run_a_network_has_no_interval():
+def test_freedom_is_that_of_welch():
+    first, second = [0.3, 0.1, 0.25, 0.2, 0.9], [-0.1, -0.2, 0.4]
+    found = interval_over_runs([first, [-value for value in second]])
+    want = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    assert (2 * found.low, 2 * found.high) == pytest.approx((want.low, want.high)), "half of the difference"
+
+
+def test_networks_with_seeds_that_are_all_alike_have_an_interval_of_no_length():
+    assert interval_over_runs([[0.5, 0.5], [0.1, 0.1]])[:3] == (0.3, 0.3, 0.3)
+
+
+def test_one_run_of_a_network_leaves_no_interval():
+    assert interval_over_runs([[1.0], [2.0, 2.5, 3.0]])[:3] == (1.75, None, None), "how it scatters is not known"
     assert interval_over_runs([[1.0], [2.0]])[:3] == (1.5, None, None)
     assert interval_over_runs([[1.0], [2.0]]).sign == 0
 
@@ -355,14 +377,23 @@ def test_steps_that_were_timed_apart_count(finished, tmp_path, capsys):
     comparison = Comparison(results)
     assert comparison.timed_apart
     run = next(facts for facts in results.runs if facts.arm == "method")
-    want = 2 * times["method"].pretraining_seconds + 6 * times["method"].finetuning_seconds
-    assert comparison.seconds(run) == pytest.approx(want)
+    first = {times[facts.arm].pretraining_seconds for facts in results.runs if facts.pretraining_steps}
+    second = {
+        times[facts.arm].finetuning_seconds
+        for facts in results.runs
+        if facts.finetuning_flops == run.finetuning_flops  # naming has more
+    }
+    assert len(second) > 1, "timed apart, as their settings differ"
+    assert comparison.seconds(run) == pytest.approx(2 * fmean(first) + 6 * fmean(second))
     page = write_study_report(results, tmp_path / "page").read_text()
     assert "timed in turns on one machine" in page
     assert "[times.csv](page/times.csv)" in page
     assert gather([tmp_path / "page"]).times == results.times
-    lacking = results._replace(times=results.times[1:])
-    assert not Comparison(lacking).timed_apart, "one is missing"
+    known = Comparison(results._replace(times=results.times[1:]))
+    assert known.timed_apart, "steps of scratch are those of alone"
+    assert [known.seconds(facts) for facts in results.runs] == [comparison.seconds(facts) for facts in results.runs]
+    lacking = results._replace(times=results.times[:1])
+    assert not Comparison(lacking).timed_apart, "steps of pre-training are missing"
     page = write_study_report(lacking, tmp_path / "page").read_text()
     assert "took in the quickest of the runs" in page
     write_study_report(results._replace(times=[]), tmp_path / "page")
@@ -420,7 +451,10 @@ def test_a_question_is_answered_in_sentences(finished, tmp_path):
         word = {1: "better", 0: "cannot be told", -1: "worse"}[gain.sign]
         assert re.search(rf"- `{test}`, .*: `method` over `scratch` {re.escape(text)}: \*\*{word}\*\*", answer)
         price = comparison.over_runs(["small"], "alone", test, "psnr")
-        assert f"- `{test}`: the steps of plain training that pre-training takes the place of are worth " in answer
+        assert (
+            f"- `{test}`: the last steps of plain training, as many as pre-training takes the place of, bring "
+            in answer
+        )
         assert f"{-price.mean:+.2f} [{-price.high:+.2f}, {-price.low:+.2f}] dB; pre-training brings" in answer
     named = [100 * comparison.accuracy(("small", "method", seed), "entering") for seed in (0, 1)]
     each = f"{fmean(named):.1f} % (small, {min(named):.1f} to {max(named):.1f} by seed)"
@@ -467,8 +501,8 @@ def test_seeds_that_were_added_to_an_arm_are_told_apart(finished):
     comparison = comparison_of(finished, dataclasses.replace(study, seeds=(0, 1, 2, 3)), rows)
     comparison = Comparison(comparison.results._replace(study=study))
     assert (
-        "- `seen`, small: with the seeds of all arms +0.20 [+0.20, +0.20] dB, with those that were added to this one "
-        "+0.90"
+        "- `seen`, small: with the seeds 0, 1 of all arms +0.20 [+0.20, +0.20] dB, better; with 2, 3, which were "
+        "added, +0.90 [-0.37, +2.17] dB, cannot be told."
     ) in "\n".join(answer_of(comparison, "results"))
 
 
@@ -502,7 +536,11 @@ def test_other_arms_are_counted_by_what_can_be_told_of_them(finished):
         "(`lucky`); too few runs to tell 1 (`once`)."
     ) in answer
     assert "- The best mean of these is that of `lucky`, +3.00" in answer, "of one run nothing can be told"
-    assert "In that of what they are compared with: `lucky` 2.00." in answer
+    told = "`method` 1.00, `lucky` 2.00; all others differ by at most 5%."
+    assert f"In the arithmetic of what they are compared with: {told}" in answer
+    cheap = [dataclasses.replace(each, finetuning_flops=9 if each.arm == "method" else 10) for each in runs]
+    answer = "\n".join(answer_of(Comparison(comparison.results._replace(runs=cheap)), "results"))
+    assert "compared with: `method` 0.90; all others" in answer, "who had less is told as well"
 
 
 def test_arms_that_are_the_same_but_for_their_seeds_are_taken_together(finished, tmp_path):
@@ -521,8 +559,8 @@ def test_arms_that_are_the_same_but_for_their_seeds_are_taken_together(finished,
     )
     first, later = Comparison(results).gains("small", "method", "seen", "psnr")
     assert (
-        f"- `method` was run once more with other seeds (small): on `seen` {first:+.2f} dB at first, {later:+.2f} dB "
-        "with the others (`once-more`)."
+        f"- `method` was run once more with other seeds (small): on `seen` {first:+.2f} dB, too few runs to tell "
+        f"at first; {later:+.2f} dB, too few runs to tell with the others (`once-more`)."
     ) in "\n".join(answer_of(Comparison(moved), "results"))
 
 

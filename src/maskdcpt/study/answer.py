@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from statistics import fmean
 
 from maskdcpt.study.gains import Comparison
@@ -11,8 +11,8 @@ from maskdcpt.study.markdown import interval_text, listing, percent_text, source
 from maskdcpt.study.recipe import QuestionConfig, TestConfig
 from maskdcpt.study.rows import ENTERING
 
-MORE = 1.05
-"""An arm whose arithmetic is more than this many times that of the one it is compared with had an advantage."""
+ALIKE = 0.05
+"""Arithmetic that differs by at most this share from that of the arm compared with counts as the same."""
 
 
 def answer(comparison: Comparison, folder: str) -> Iterator[str]:
@@ -28,7 +28,7 @@ def answer(comparison: Comparison, folder: str) -> Iterator[str]:
         "hints, which only new runs can confirm. Intervals are of 95 %, over seeds; networks count alike."
     )
     yield ""
-    for part in (_gains, _price, _learned, _others, _confirmed, _dearer, _harm):
+    for part in (_gains, _price, _learned, _others, _confirmed, _uneven, _harm):
         for sentence in part(comparison, question):
             yield f"- {sentence}"
     yield ""
@@ -60,8 +60,8 @@ def _gains(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
         if pair := _both(comparison, test, (arm.name, study.seeds), (arm.name, added)):
             networks, first, later = pair
             yield (
-                f"`{test.name}`, {networks}: with the seeds of all arms {first}, with those that were added to "
-                f"this one {later}."
+                f"`{test.name}`, {networks}: with the seeds {_numbers(study.seeds)} of all arms "
+                f"{_judged(first, test)}; with {_numbers(added)}, which were added, {_judged(later, test)}."
             )
 
 
@@ -75,7 +75,7 @@ def _price(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
         worth = comparison.over_runs(study.families, question.arm, test.name, test.metric, against=alone)
         if price and worth:
             yield (
-                f"`{test.name}`: the steps of plain training that pre-training takes the place of are worth "
+                f"`{test.name}`: the last steps of plain training, as many as pre-training takes the place of, bring "
                 f"{_text(price.reversed, test)}; pre-training brings {_text(worth, test)} over the same fine-tuning "
                 "with nothing before it."
             )
@@ -127,25 +127,28 @@ def _confirmed(comparison: Comparison, question: QuestionConfig) -> Iterator[str
         if pair := _both(comparison, test, (arm, None), (again, None)):
             networks, first, later = pair
             yield (
-                f"`{arm}` was run once more with other seeds ({networks}): on `{test.name}` {first} at first, {later} "
-                f"with the others (`{again}`)."
+                f"`{arm}` was run once more with other seeds ({networks}): on `{test.name}` {_judged(first, test)} at "
+                f"first; {_judged(later, test)} with the others (`{again}`)."
             )
 
 
-def _dearer(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
+def _uneven(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
     study = comparison.study
-    dear: dict[str, float] = {}
+    found: dict[str, float] = {}
     for arm in study.compared:
         known = [
             value
             for family in study.families
             if (value := comparison.relative_cost(family, arm, lambda facts: facts.flops)) is not None
         ]
-        if known and fmean(known) > MORE:
-            dear[arm] = fmean(known)
-    if dear:
-        told = ", ".join(f"`{arm}` {value:.2f}" for arm, value in dear.items())
-        yield f"Equal steps are not equal arithmetic. In that of what they are compared with: {told}."
+        if known and (arm == question.arm or abs(fmean(known) - 1) > ALIKE):
+            found[arm] = fmean(known)
+    if found:
+        told = ", ".join(f"`{arm}` {value:.2f}" for arm, value in found.items())
+        yield (
+            f"Equal steps are not equal arithmetic, nor is this equal time (see Cost). In the arithmetic of what they "
+            f"are compared with: {told}; all others differ by at most {ALIKE:.0%}."
+        )
 
 
 def _harm(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
@@ -164,15 +167,18 @@ def _harm(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
         yield f"On {listing(lost)} no arm is better than the damaged images as they are: there a gain means less harm."
 
 
-def _both(comparison: Comparison, test: TestConfig, *trials: tuple[str, Collection[int] | None]) -> list[str] | None:
-    """Networks that each of these arms, with these seeds, was compared with others on, and its gain on just these."""
+def _both(
+    comparison: Comparison, test: TestConfig, *trials: tuple[str, Collection[int] | None]
+) -> tuple[str, Interval, Interval] | None:
+    """Networks that both of these arms, with these seeds, were compared with others on, and gains on just these."""
     common = [
         family
         for family in comparison.study.families
         if all(comparison.gains(family, arm, test.name, test.metric, seeds=seeds) for arm, seeds in trials)
     ]
     gains = [comparison.over_runs(common, arm, test.name, test.metric, seeds=seeds) for arm, seeds in trials]
-    return [" and ".join(common), *(_text(gain, test) for gain in gains if gain)] if common else None
+    first, later = gains
+    return (" and ".join(common), first, later) if first and later else None
 
 
 def _tests(comparison: Comparison, question: QuestionConfig) -> Sequence[TestConfig]:
@@ -181,6 +187,14 @@ def _tests(comparison: Comparison, question: QuestionConfig) -> Sequence[TestCon
 
 def _seen(question: QuestionConfig) -> str:
     return f" These tests were named {question.added}." if question.added else ""
+
+
+def _judged(found: Interval, test: TestConfig) -> str:
+    return f"{_text(found, test)}, {verdict(found, test)}"
+
+
+def _numbers(seeds: Iterable[int]) -> str:
+    return ", ".join(map(str, seeds))
 
 
 def _text(found: Interval, test: TestConfig) -> str:

@@ -91,4 +91,4 @@ class NamingPoint:
     step: int
     """Steps so far."""
     accuracy: float
-    """Share that was named rightly, since the point before."""
+    """Share that was named rightly: the mean of the rows of ``metrics.jsonl`` since the point before."""

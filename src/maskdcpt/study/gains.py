@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from statistics import fmean
 
@@ -16,11 +15,15 @@ from maskdcpt.study.plan import PLAIN
 from maskdcpt.study.recipe import TestConfig
 from maskdcpt.study.results import StudyResults
 from maskdcpt.study.rows import FINAL, INPUT, StudyRow
+from maskdcpt.study.times import StepTimes
 
 INPUT_RUN = (INPUT, INPUT, 0)
 """Key of the rows of the damaged images."""
 
 Key = tuple[str, str, int]
+Step = tuple[str, str, int]
+"""Part, network and arithmetic, which tell how long a step takes."""
+
 Scores = dict[str, dict[tuple[str, str], float]]
 """Group to image and level to what was measured."""
 
@@ -41,17 +44,19 @@ class Comparison:
         self._curves: dict[Key, list[tuple[int, float]]] = {}
         for point in results.curves:
             self._curves.setdefault((point.family, point.arm, point.seed), []).append((point.step, point.psnr))
-        self._times = {(each.family, each.arm): each for each in results.times}
-        self.timed_apart = {(facts.family, facts.arm) for facts in results.runs} <= self._times.keys()
-        """Whether steps of all arms were timed apart from the runs."""
-        self._quickest: dict[tuple[str, str, int], float] = {}
+        apart = {(each.family, each.arm): each for each in results.times}
+        in_runs: dict[Step, set[float]] = {}
+        timed: dict[Step, set[float]] = {}
         for facts in results.runs:
-            for part, flops, seconds in (
-                ("pretraining", facts.pretraining_flops, facts.pretraining_seconds),
-                ("finetuning", facts.finetuning_flops, facts.finetuning_seconds),
-            ):
-                key = (part, facts.family, flops)
-                self._quickest[key] = min(seconds, self._quickest.get(key, math.inf))
+            for found, source in ((in_runs, facts), (timed, apart.get((facts.family, facts.arm)))):
+                if source is not None:
+                    for key, seconds in zip(_steps(facts), _took(source), strict=True):
+                        found.setdefault(key, set()).add(seconds)
+        self.timed_apart = timed.keys() == in_runs.keys()
+        """Whether steps of all kinds were timed apart from the runs."""
+        self._seconds = {
+            key: fmean(timed[key]) if self.timed_apart else min(seconds) for key, seconds in in_runs.items()
+        }
 
     def runs(self, family: str, arm: str) -> list[RunFacts]:
         """The runs of an arm that are done."""
@@ -99,17 +104,12 @@ class Comparison:
     def seconds(self, facts: RunFacts, step: int | None = None) -> float:
         """Time of so many steps of a run, or of all.
 
-        A step counts as it was timed apart. Where that was not done for all arms, it counts as much as in the quickest
-        run of the network whose steps have the same arithmetic: the others had to share their machine.
+        Steps of a network that have the same arithmetic count alike: the mean of what was timed apart. Where some were
+        not timed, what the quickest run took, for the others had to share their machine; never some of both.
         """
         step = facts.steps if step is None else step
         before = min(step, facts.pretraining_steps)
-        if self.timed_apart:
-            times = self._times[facts.family, facts.arm]
-            of_pretraining, of_finetuning = times.pretraining_seconds, times.finetuning_seconds
-        else:
-            of_pretraining = self._quickest["pretraining", facts.family, facts.pretraining_flops]
-            of_finetuning = self._quickest["finetuning", facts.family, facts.finetuning_flops]
+        of_pretraining, of_finetuning = (self._seconds[key] for key in _steps(facts))
         return before * of_pretraining + (step - before) * of_finetuning
 
     def relative_cost(self, family: str, arm: str, of: Callable[[RunFacts], float]) -> float | None:
@@ -283,6 +283,17 @@ class Comparison:
                     }
                 )
         return found
+
+
+def _steps(facts: RunFacts) -> tuple[Step, Step]:
+    return (
+        ("pretraining", facts.family, facts.pretraining_flops),
+        ("finetuning", facts.family, facts.finetuning_flops),
+    )
+
+
+def _took(each: RunFacts | StepTimes) -> tuple[float, float]:
+    return each.pretraining_seconds, each.finetuning_seconds
 
 
 def _image_means(scores: Sequence[Scores], group: str) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import fmean
+from statistics import fmean, variance
 from typing import NamedTuple
 
 import numpy as np
@@ -47,19 +47,25 @@ class Interval(NamedTuple):
 def interval_over_runs(strata: Sequence[Sequence[float]]) -> Interval:
     """The mean of strata, which count alike, with a t-interval.
 
+    Its degrees of freedom are those of Welch, "The generalization of 'Student's' problem when several different
+    population variances are involved" (Biometrika 1947): each stratum scatters as it does.
+
     Args:
-        strata: For each network the values of its seeds. What scatters is taken to scatter alike in all networks and
-            independently; the networks themselves are given, not drawn.
+        strata: For each network the values of its seeds, taken to scatter independently; the networks themselves are
+            given, not drawn.
+
+    Returns:
+        No interval where a network has a single value.
     """
-    means = [fmean(values) for values in strata]
-    count = sum(map(len, strata))
-    freedom = count - len(strata)
-    if freedom < 1:
-        return Interval(fmean(means), None, None, count)
-    squares = sum((value - mean) ** 2 for values, mean in zip(strata, means, strict=True) for value in values)
-    error = math.sqrt(squares / freedom * sum(1 / len(values) for values in strata)) / len(strata)
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
-    return Interval(fmean(means), fmean(means) - reach, fmean(means) + reach, count)
+    mean, count = fmean(map(fmean, strata)), sum(map(len, strata))
+    if any(len(values) < 2 for values in strata):
+        return Interval(mean, None, None, count)
+    errors = [variance(values) / len(values) for values in strata]
+    if not any(errors):
+        return Interval(mean, mean, mean, count)
+    freedom = sum(errors) ** 2 / sum(error**2 / (len(values) - 1) for error, values in zip(errors, strata, strict=True))
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * math.sqrt(sum(errors)) / len(strata)
+    return Interval(mean, mean - reach, mean + reach, count)
 
 
 class Correlations(NamedTuple):

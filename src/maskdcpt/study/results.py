@@ -94,7 +94,7 @@ def gather(folders: Sequence[Path]) -> StudyResults:
         [runs[run] for run in order],
         _ordered((part.curves for part in parts), order),
         _ordered((part.naming for part in parts), order),
-        next((part.times for part in parts if part.times), []),
+        next((part.times for part in parts if part.times), []),  # of one machine: those of two cannot be held together
         _merged([part.about for part in parts if part.about], ", ".join(map(str, folders))),
         parts[0].measured,
     )

@@ -65,11 +65,12 @@ def _correlations(comparison: Comparison, family: str, test: TestConfig) -> Iter
     ):
         points = {arm: both for arm in arms if (both := _points(comparison, (family, arm), test, entering))}
         found = correlations(points)
+        seeds = ", ".join(map(str, comparison.study.seeds))
         count = f"{len(points)} arm{'' if len(points) == 1 else 's'}"
         yield (
             f"The correlation of {title} on entering fine-tuning with the final PSNR, of {count} with pre-training, "
-            f"the usual fine-tuning after it and all seeds: between arms {_told(found.between)}; within arms, from "
-            f"seed to seed, {_told(found.within)}."
+            f"the usual fine-tuning after it and all of the seeds {seeds}, taken as given: between arms "
+            f"{_told(found.between)}; within arms, from seed to seed, {_told(found.within)}."
         )
         yield ""
 
