@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from dataclasses import fields
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from maskdcpt.cli.arguments import parse
 from maskdcpt.cli.main import main
 from maskdcpt.config import from_dict
 from maskdcpt.study import StudyConfig
-from maskdcpt.study.recipe import ArmConfig
+from maskdcpt.study.recipe import ArmConfig, ProbeConfig, QuestionConfig
+from maskdcpt.study.recipe import TestConfig as StudyTest
 
 PAGE = (Path(__file__).parents[2] / "docs" / "study.md").read_text()
 LINES = re.findall(r"^maskdcpt (study .*)$", PAGE, flags=re.MULTILINE)
@@ -43,5 +45,5 @@ def test_the_arm_is_one():
 
 
 def test_all_settings_are_told():
-    for item in (*fields(StudyConfig), *fields(ArmConfig)):
+    for item in chain.from_iterable(map(fields, (StudyConfig, ArmConfig, StudyTest, ProbeConfig, QuestionConfig))):
         assert f"`{item.name}`" in PAGE or f"[{item.name}" in PAGE or f"{item.name} = " in PAGE, item.name
