@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -68,8 +68,43 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def cut_torn_row(path: Path) -> None:
+    """Cuts off the last line of a file of JSON lines where an interruption has left it without its end.
+
+    Who goes on with a file that another process may have left calls this before the first ``append_row``, which would
+    else add its row to that line; nobody else may be writing to the file then. One that is missing stays so.
+
+    Raises:
+        OSError: If the file cannot be read or written.
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        whole = sum(len(line) for line in file if line.endswith(b"\n"))
+    if whole < path.stat().st_size:
+        os.truncate(path, whole)
+
+
+def resume_rows(path: Path, holds: Callable[[dict[str, Any]], bool]) -> None:
+    """Makes a file of JSON lines ready to go on with: as ``cut_torn_row``, and drops rows that will be repeated.
+
+    Args:
+        path: The file.
+        holds: Whether a row stays.
+
+    Raises:
+        UserError: If a line is no object.
+        OSError: If the file cannot be read or written.
+    """
+    cut_torn_row(path)
+    rows = read_rows(path)
+    kept = [row for row in rows if holds(row)]
+    if len(kept) < len(rows):
+        write_rows(path, kept)
+
+
 def append_row(path: Path, row: dict[str, Any], *, durable: bool = False) -> None:
-    """Adds an object to a file of JSON lines, made where missing.
+    """Adds an object to a file of JSON lines, made where missing, whose last line is whole (``cut_torn_row``).
 
     Args:
         path: The file.

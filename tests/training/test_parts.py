@@ -5,6 +5,7 @@ import torch
 from torch.optim.swa_utils import AveragedModel
 
 from maskdcpt.errors import UserError
+from maskdcpt.files import append_row, cut_torn_row, read_rows
 from maskdcpt.training import TrainConfig
 from maskdcpt.training.average import RunningMean
 from maskdcpt.training.run import drop_rows_after, read_metrics
@@ -57,6 +58,30 @@ def test_rows_of_repeated_steps_and_cut_off_lines_are_dropped(tmp_path):
     assert [row["step"] for row in read_metrics(tmp_path)] == [1, 2, 3]
     drop_rows_after(tmp_path / "metrics.jsonl", 2)
     assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n{"step": 2}\n'
+
+
+@pytest.mark.parametrize("torn", ['{"st', '{"step": 3}', "\0" * 5000])
+@pytest.mark.parametrize("whole", ["", '{"step": 1}\n{"step": 2}\n'])
+def test_a_cut_off_line_is_dropped_where_no_row_is(tmp_path, whole, torn):
+    for cut in (cut_torn_row, lambda path: drop_rows_after(path, 2)):
+        path = tmp_path / "metrics.jsonl"
+        path.write_text(whole + torn)
+        cut(path)
+        assert path.read_text() == whole
+        append_row(path, {"step": 4})
+        assert path.read_text() == f'{whole}{{"step": 4}}\n'
+
+
+def test_a_whole_or_missing_file_of_rows_is_left_as_it_is(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    cut_torn_row(path)
+    assert not path.exists()
+    append_row(path, {"step": 1})
+    before = path.stat()
+    drop_rows_after(path, 1)
+    after = path.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert read_rows(path) == [{"step": 1}]
 
 
 @pytest.mark.parametrize(

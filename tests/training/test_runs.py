@@ -318,6 +318,48 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before_and_says_so(pr
     assert [row["step"] for row in read_metrics(tmp_path / "run")] == [row["step"] for row in rows]
 
 
+def test_rows_that_were_cut_off_do_not_keep_a_run_from_going_on(
+    pretraining, images, tmp_path, monkeypatch, start_module
+):
+    (images / "2.png").write_bytes(b"this is text")
+    config = dataclasses.replace(pretraining, train=dataclasses.replace(pretraining.train, batch=8))
+    whole, run = pretrain(config, tmp_path / "whole"), tmp_path / "run"
+    replaced = read_rows(tmp_path / "whole" / "quarantine.jsonl")
+    assert {row["step"] > 2 for row in replaced} == {True, False}
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, start_module, 2)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(config, run)
+    assert [row["step"] for row in read_metrics(run)] == [1, 2]  # as of the checkpoint: no row is to be dropped
+    for name in ("metrics", "quarantine", "restarts"):
+        with (run / f"{name}.jsonl").open("a") as file:
+            file.write('{"step": 3, "s')
+    for _ in range(2):
+        assert same(weights(pretrain(config, run)), weights(whole))
+        assert [row["step"] for row in read_metrics(run)] == [1, 2, 3, 4, 5, 6]
+        assert read_rows(run / "quarantine.jsonl") == replaced
+        assert [row["step"] for row in read_rows(run / "restarts.jsonl")] == [2]
+
+
+def test_what_a_run_repeats_is_forgotten_before_it_goes_on(pretraining, tmp_path, monkeypatch, start_module):
+    run = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, start_module, 3)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(pretraining, run)
+    assert [row["step"] for row in read_metrics(run)] == [1, 2, 3]
+    seen, batches = [], start_module.training_batches
+
+    def looking(*args, **kwargs):
+        # The processes agree for the last time before they ask for data; what they add from here on has to stay.
+        seen.append([row["step"] for row in read_metrics(run)])
+        return batches(*args, **kwargs)
+
+    monkeypatch.setattr(start_module, "training_batches", looking)
+    pretrain(pretraining, run)
+    assert seen == [[1, 2]]
+
+
 def test_a_run_without_a_sound_checkpoint_begins_anew_and_says_so(pretraining, tmp_path, capfd):
     newest = pretrain(pretraining, tmp_path / "run")
     expected = (newest / "model.safetensors").read_bytes()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from maskdcpt.errors import UserError
-from maskdcpt.files import append_row
+from maskdcpt.files import append_row, cut_torn_row
 
 
 class Spool:
@@ -26,8 +26,7 @@ class Spool:
 
     def __init__(self, path: Path, about: Mapping[str, str]) -> None:
         self._path = path
-        if path.exists():
-            _cut_torn_line(path)
+        cut_torn_row(path)
         first = next(_read(path), None) if path.exists() else None
         self._first = {"about": dict(about)}
         if first is not None and first != self._first:
@@ -68,10 +67,3 @@ def _read(path: Path) -> Iterator[dict[str, Any]]:
             if not isinstance(row, dict) or ("name" if number else "about") not in row:
                 raise UserError(f"{path}: line {number + 1} is damaged; remove the file to begin the page anew")
             yield row
-
-
-def _cut_torn_line(path: Path) -> None:
-    with path.open("rb") as file:
-        whole = sum(len(line) for line in file if line.endswith(b"\n"))
-    with path.open("r+b") as file:
-        file.truncate(whole)

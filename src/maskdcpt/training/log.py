@@ -45,12 +45,17 @@ class Log:
         self.shown: dict[str, str] = {}
         """The last means and the memory that is needed, for the progress bar."""
 
+    def forget_after(self, step: int) -> None:
+        """Drops the rows of later steps; one process calls this, before any adds to the files."""
+        for name in (METRICS, QUARANTINE):
+            drop_rows_after(self._run / name, step)
+
     @contextmanager
     def opened(self, step: int, *, writing: bool) -> Iterator[None]:
         """Logs in the block.
 
         Args:
-            step: Number of steps done; rows of later ones are forgotten.
+            step: Number of steps done; what TensorBoard has of later ones is forgotten.
             writing: Whether this process writes what is the same for all.
         """
         self._started = time.perf_counter() - self._seconds
@@ -58,8 +63,6 @@ class Log:
         if not writing:
             yield
             return
-        for name in (METRICS, QUARANTINE):
-            drop_rows_after(self._run / name, step)
         with closing(SummaryWriter(str(self._run / "tensorboard"), purge_step=step, flush_secs=10)) as self.writer:
             yield
 

@@ -17,9 +17,9 @@ from maskdcpt.files import (
     TEMPORARY,
     read_rows,
     remove_unfinished,
+    resume_rows,
     sole_owner,
     write_json,
-    write_rows,
     write_whole,
 )
 
@@ -99,11 +99,8 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 def drop_rows_after(path: Path, step: int) -> None:
-    """Forgets the rows of steps that a resumed run is going to repeat."""
-    rows = read_rows(path)
-    kept = [row for row in rows if row["step"] <= step]
-    if len(kept) < len(rows):
-        write_rows(path, kept)
+    """Forgets the rows of steps that a resumed run is going to repeat, and a last line that was cut off."""
+    resume_rows(path, lambda row: row["step"] <= step)
 
 
 def _listed(names: Sequence[str]) -> bytes:

@@ -23,7 +23,7 @@ from maskdcpt.backbones.checkpoints import checkpoints
 from maskdcpt.data import Batch, DataConfig
 from maskdcpt.devices import move
 from maskdcpt.errors import Preempted
-from maskdcpt.files import append_row
+from maskdcpt.files import append_row, cut_torn_row
 from maskdcpt.inference import RestoreOptions, Restorer
 from maskdcpt.masking import VisibleMask
 from maskdcpt.pretraining import Outputs, PretrainingModel, RestorationModel
@@ -284,6 +284,7 @@ class Trainer(Generic[Model]):
                 self._scaler.load_state_dict(state["scaler"])
         self._saved = self.step
         if self.fabric.is_global_zero:
+            self._log.forget_after(self.step)
             drop_validation_after(self.run, self.step)
             for message in damaged:
                 self._log.say(message)
@@ -294,4 +295,5 @@ class Trainer(Generic[Model]):
     def _record_restart(self, damaged: list[str]) -> None:
         facts = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "processes": self.fabric.world_size}
         row = {"step": self.step, **facts, **({"damaged": damaged} if damaged else {})}
+        cut_torn_row(self.run / RESTARTS)
         append_row(self.run / RESTARTS, row)

@@ -17,6 +17,7 @@ from maskdcpt.evaluation import Row, evaluate, find_clean_protocol
 from maskdcpt.files import read_json, read_rows, write_json, write_rows
 from maskdcpt.inference import Restorer
 from maskdcpt.metrics.fidelity import WINDOW
+from maskdcpt.training.run import drop_rows_after
 
 VALIDATION = "validation.jsonl"
 """File of the rows of a run."""
@@ -176,10 +177,7 @@ def record_validation(run: Path, step: int, rows: Iterable[Row]) -> None:
 
 def drop_validation_after(run: Path, step: int) -> None:
     """Forgets the rows of steps that a resumed run is going to repeat."""
-    rows = read_rows(run / VALIDATION)
-    kept = [row for row in rows if row["step"] <= step]
-    if len(kept) < len(rows):
-        write_rows(run / VALIDATION, kept)
+    drop_rows_after(run / VALIDATION, step)
 
 
 def read_validation(run: Path) -> dict[int, list[Row]]:
