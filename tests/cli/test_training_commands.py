@@ -34,6 +34,11 @@ def test_presets_are_valid_and_go_together(kind):
         (["pretrain", "cpu"], "--run-dir"),
         (["pretrain", "--run-dir", "RUN", "smoke"], "the recipe comes first"),
         (["pretrain", "cpu", "--run-dir", "RUN", "--train.device", "mps"], "this machine has no device 'mps'"),
+        (
+            ["fit-classifier", "cpu", "--run-dir", "RUN", "--init", "default", "--fit.device", "mps"],
+            "has no device 'mps'",
+        ),
+        (["fit-classifier", "cpu", "--run-dir", "RUN", "--init", "default", "--fit.device", "gpu"], "--fit.device"),
         (["pretrain", "cpu", "--run-dir", "RUN", "--train.lr", "nan"], "train.lr is nan"),
         (["pretrain", "cpu", "--run-dir", "RUN", "--mask.ratio", "2"], "mask.ratio is 2"),
         (["pretrain", "cpu", "--run-dir", "RUN", "--mask.ratio", "1"], "mask.ratio is 1; it lies in [0, 1);"),

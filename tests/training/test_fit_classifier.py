@@ -12,9 +12,11 @@ import torch
 from maskdcpt.backbones.checkpoints import checkpoints
 from maskdcpt.data import DataConfig
 from maskdcpt.errors import Preempted, UserError
-from maskdcpt.files import file_sha256
+from maskdcpt.files import file_sha256, read_rows
 from maskdcpt.inference import Restorer
 from maskdcpt.pretraining import load_model, save_model
+from maskdcpt.reports.run import write_run_report
+from maskdcpt.signals import StopAsked
 from maskdcpt.training import ClassifierFitConfig, FitConfig, finetune, fit_classifier
 from maskdcpt.training import shown as showing
 from maskdcpt.training.learner import Learner
@@ -118,6 +120,60 @@ def test_a_damaged_part_is_told_and_shown_again(config, tmp_path, monkeypatch, c
     require_same(whole, fit_classifier(config, folder))
     assert len(shown) == 10
     assert f"{part}: is damaged; its images are shown again" in capsys.readouterr().err
+
+
+def test_images_that_were_replaced_are_on_record_once_however_often_the_run_was_interrupted(
+    config, images, tmp_path, monkeypatch, capsys
+):
+    (images / "2.png").write_bytes(b"this is text")
+    monkeypatch.setattr(showing, "PART", 39)  # its last batch holds three
+    whole, folder = fit_classifier(config, tmp_path / "whole"), tmp_path / "resumed"
+    rows = read_rows(tmp_path / "whole" / "quarantine.jsonl")
+    assert {row["image"] for row in rows} == {"2.png"}
+    assert all("2.png" in row["problem"] for row in rows)
+    assert all(row["step"] == row["index"] // 39 * 10 + row["index"] % 39 // 4 + 1 for row in rows)
+    assert capsys.readouterr().err.count("replaced: ") == len(rows)
+    with monkeypatch.context() as patched:
+        stop_at_batch(patched, 25, [])
+        with pytest.raises(Preempted):
+            fit_classifier(config, folder)
+    begun = read_rows(folder / "quarantine.jsonl")
+    assert begun == [row for row in rows if row["step"] <= 25]
+    assert any(row["index"] >= 2 * 39 for row in begun)  # of the part that is shown again
+    with (folder / "quarantine.jsonl").open("a") as file:
+        file.write('{"step": 26, "ind')
+    require_same(whole, fit_classifier(config, folder))
+    assert read_rows(folder / "quarantine.jsonl") == rows
+    assert "could not be made and another took its place" in write_run_report(folder).read_text()
+
+
+def test_rows_of_a_part_that_was_damaged_are_written_again(config, images, tmp_path, monkeypatch):
+    (images / "2.png").write_bytes(b"this is text")
+    monkeypatch.setattr(showing, "PART", 40)
+    folder = tmp_path / "named"
+    fit_classifier(config, folder)
+    rows = read_rows(folder / "quarantine.jsonl")
+    shutil.rmtree(folder / "checkpoints")
+    (folder / "statistics" / "00000040.safetensors").write_bytes(b"")
+    fit_classifier(config, folder)
+    again = read_rows(folder / "quarantine.jsonl")
+    assert sorted(again, key=lambda row: row["index"]) == rows
+
+
+def test_the_network_is_run_on_the_device_that_was_named(config, tmp_path, monkeypatch):
+    used = []
+
+    def moving(_, device):
+        used.append(device)
+        raise StopAsked
+
+    monkeypatch.setattr(showing, "move", moving)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    for name in ("cpu", "mps"):
+        named = dataclasses.replace(config, fit=dataclasses.replace(config.fit, device=name))
+        with pytest.raises(Preempted):
+            fit_classifier(named, tmp_path / name)
+    assert used == [torch.device("cpu"), torch.device("mps")]
 
 
 def test_parts_of_other_weights_are_refused(config, finetuning, tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from maskdcpt.data import training_data
+from maskdcpt.devices import find_device
 from maskdcpt.errors import UserError
 from maskdcpt.files import write_json
 from maskdcpt.pretraining import RestorationModel, load_model
@@ -43,12 +44,13 @@ def fit_classifier(config: ClassifierFitConfig, folder: Path) -> Path:
         The folder of the weights: the network, unchanged, with the classifier.
 
     Raises:
-        UserError: If the configuration, the weights, the data or the folder does not allow it.
+        UserError: If the configuration, the weights, the data, the machine or the folder does not allow it.
         Preempted: If the process was asked to stop; what is done is kept.
     """
     if config.init is None:
         raise UserError("init: the weights are missing whose features are to be read; name a folder by --init")
     require_apart(folder, config.data)
+    device = find_device(config.fit.device)
     backbone, _ = load_model(config.init)
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed("classifier", config.fit.seed))
@@ -63,7 +65,7 @@ def fit_classifier(config: ClassifierFitConfig, folder: Path) -> Path:
             if learner.done:
                 return found
         try:
-            shown = show(config, folder, data, backbone.eval(), classifier, stop)
+            shown = show(config, folder, data, backbone.eval(), classifier, device, stop)
         except StopAsked:
             raise preempted(folder) from None
         aside = config.fit.kept_aside

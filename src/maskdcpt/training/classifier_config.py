@@ -8,6 +8,7 @@ from maskdcpt.config import configuration
 from maskdcpt.data import DataConfig
 from maskdcpt.errors import UserError, require
 from maskdcpt.pretraining import StatisticsConfig
+from maskdcpt.training.config import DeviceName
 
 
 @configuration
@@ -30,6 +31,8 @@ class FitConfig:
     """Share of statistics that have their usual value instead in each step."""
     seed: int = 0
     """Decides samples, initial weights and order."""
+    device: DeviceName = "auto"
+    """Where the network is run; ``auto`` is CUDA where present, else the CPU. The classifier is learned on the CPU."""
 
     def __post_init__(self) -> None:
         require("fit.samples", self.samples, 10, 1e9)

@@ -13,6 +13,9 @@ from maskdcpt.pretraining import METHODS, ClassifierConfig, LossConfig, MethodNa
 from maskdcpt.pretraining.losses import PSNR_FLOOR
 from maskdcpt.training.validation import ValidationConfig
 
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+"""What a run may be told to compute on."""
+
 
 @configuration
 class MaskConfig:
@@ -85,7 +88,7 @@ class TrainConfig:
     """Decay of the running mean of the weights, which is what is saved and used; it warms up over the first steps."""
     seed: int = 0
     """Decides initial weights, samples, degradations and masks."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: DeviceName = "auto"
     """Where to train; ``auto`` is CUDA where present, else the CPU."""
     strategy: Literal["ddp", "fsdp"] = "ddp"
     """How several processes share the model: each holds all of it (``ddp``), or a part of it (``fsdp``), which saves

@@ -17,7 +17,7 @@ from torch import Tensor
 from maskdcpt.data import Fault
 from maskdcpt.files import append_row
 from maskdcpt.progress import say_above_bar
-from maskdcpt.training.run import METRICS, QUARANTINE, drop_rows_after
+from maskdcpt.training.run import METRICS, QUARANTINE, drop_rows_after, record_faults
 
 HIDDEN = ("gradient_norm",)
 """Values that the progress bar leaves out."""
@@ -77,8 +77,7 @@ class Log:
     def faults(self, step: int, faults: Sequence[Fault]) -> None:
         """Notes images of a step that could not be read; every process tells of its own."""
         self._replaced += len(faults)
-        for fault in faults:
-            append_row(self._run / QUARANTINE, {"step": step, **fault._asdict()})
+        record_faults(self._run, step, faults)
 
     def add(self, values: Mapping[str, Tensor], *, lr: float) -> None:
         """Notes a step.

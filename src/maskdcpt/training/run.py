@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskdcpt.backbones.checkpoints import CHECKPOINTS
 from maskdcpt.config import flatten, from_dict, read_toml, to_dict, to_toml
-from maskdcpt.data import DataConfig, image_folders
+from maskdcpt.data import DataConfig, Fault, image_folders
 from maskdcpt.environment import environment
 from maskdcpt.errors import UserError
 from maskdcpt.files import (
     TEMPORARY,
+    append_row,
     read_rows,
     remove_unfinished,
     resume_rows,
@@ -101,6 +102,16 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 def drop_rows_after(path: Path, step: int) -> None:
     """Forgets the rows of steps that a resumed run is going to repeat, and a last line that was cut off."""
     resume_rows(path, lambda row: row["step"] <= step)
+
+
+def record_faults(folder: Path, step: int, faults: Iterable[Fault]) -> None:
+    """Adds to the quarantine list what was wrong with the images of a step and was made up for.
+
+    Raises:
+        OSError: If the disk is full or the file cannot be written.
+    """
+    for fault in faults:
+        append_row(folder / QUARANTINE, {"step": step, **fault._asdict()})
 
 
 def _listed(names: Sequence[str]) -> bytes:

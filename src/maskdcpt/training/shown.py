@@ -16,15 +16,16 @@ from torch import Tensor
 
 from maskdcpt.backbones import Backbone
 from maskdcpt.data import Batch, TrainingData, training_batches
-from maskdcpt.devices import find_device, move
+from maskdcpt.devices import move
 from maskdcpt.errors import UserError
-from maskdcpt.files import remove_unfinished, write_whole
+from maskdcpt.files import remove_unfinished, resume_rows, write_whole
 from maskdcpt.pretraining import StatisticsClassifier, classifier_features
 from maskdcpt.pretraining.weights import weights_sha256
 from maskdcpt.progress import progress_bar, say_above_bar
 from maskdcpt.seeds import derive_seed
 from maskdcpt.signals import StopRequest
 from maskdcpt.training.classifier_config import ClassifierFitConfig
+from maskdcpt.training.run import QUARANTINE, record_faults
 
 STATISTICS = "statistics"
 """Folder of the parts in that of a run."""
@@ -52,6 +53,7 @@ def show(
     data: TrainingData,
     backbone: Backbone,
     classifier: StatisticsClassifier,
+    device: torch.device,
     stop: StopRequest,
 ) -> Shown:
     """What the network shows of all samples, from the parts that are there and those that are missing.
@@ -62,6 +64,7 @@ def show(
         data: Where samples come from.
         backbone: The network, in evaluation mode.
         classifier: Says which statistics.
+        device: Where the network is run.
         stop: Ends this between two batches.
 
     Raises:
@@ -77,26 +80,26 @@ def show(
     found = {part: whole for part in parts if (whole := _read(paths[part], weights)) is not None}
     missing = [part for part in parts if part not in found]
     batches = [
-        range(first, min(first + config.fit.batch, part.stop))
-        for part in missing
-        for first in part[:: config.fit.batch]
+        range(first, min(first + config.fit.batch, part.stop)) for part in parts for first in part[:: config.fit.batch]
     ]
+    steps = {step: batch for step, batch in enumerate(batches, 1) if parts[batch.start // PART] not in found}
+    resume_rows(folder / QUARANTINE, lambda row: parts[row["index"] // PART] in found)
     seed = derive_seed("classifier samples", config.fit.seed)
-    device = find_device("auto")
     move(backbone, device)
     classifier.to(device)
     done = sum(map(len, found))
     with (
         progress_bar(total=config.fit.samples, done=done, title="showing", unit="image") as bar,
-        closing(training_batches(data, config.data, batches=batches, seed=seed)) as made,
+        closing(training_batches(data, config.data, batches=list(steps.values()), seed=seed)) as made,
     ):
 
         def statistics() -> Iterator[Shown]:
-            for _ in batches:
+            for step in steps:
                 with stop.interrupting():
                     batch = next(made)
+                record_faults(folder, step, batch.faults)
                 for fault in batch.faults:
-                    bar.write(f"replaced: {fault.problem}")
+                    say_above_bar(f"replaced: {fault.problem}")
                 yield _look(batch, backbone, classifier, device)
                 bar.update(len(batch.label))
 
