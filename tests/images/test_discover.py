@@ -1,9 +1,12 @@
 """Finding images in folders."""
 
+import os
+import socket
+
 import pytest
 
 from maskdcpt.errors import UserError
-from maskdcpt.images import list_images
+from maskdcpt.images import list_images, walk_folder
 
 
 @pytest.fixture
@@ -30,6 +33,40 @@ def test_links_to_images_count_and_links_to_folders_do_not(tree):
     (tree / "gone.png").symlink_to(tree / "nowhere.png")
     (tree / "loop").symlink_to(tree)
     assert names(tree, recursive=True) == ["a.jpg", "b.PNG", "gone.png", "link.png", "sub/c.webp", "sub/deep/d.tif"]
+
+
+def test_what_would_never_end_is_no_image(tree, monkeypatch):
+    monkeypatch.chdir(tree)  # for names of sockets are short
+    os.mkfifo("pipe.png")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("sub/socket.jpg")
+    assert names(tree) == ["a.jpg", "b.PNG", "sub/c.webp", "sub/deep/d.tif"]
+    assert walk_folder(tree).refused == ["pipe.png is no file", "sub/socket.jpg is no file"]
+
+
+@pytest.mark.parametrize("confined", [False, True])
+def test_a_link_to_itself_is_an_image_that_cannot_be_read(tmp_path, confined):
+    (tmp_path / "a.png").symlink_to(tmp_path / "a.png")
+    assert walk_folder(tmp_path, confined=confined) == (["a.png"], [])
+
+
+def test_links_out_of_a_folder_count_unless_it_is_confined(tree, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "e.png").touch()
+    (tree / "e.png").symlink_to(elsewhere / "e.png")
+    (tree / "album").symlink_to(elsewhere)
+    free, confined = (walk_folder(tree, confined=each) for each in (False, True))
+    assert "e.png" in free.images
+    assert "e.png" not in confined.images
+    assert free.refused == ["album is a link to a folder, which is not followed"]
+    assert confined.refused == [f"{name} is a link that leads out of the folder" for name in ("album", "e.png")]
+
+
+def test_images_are_sorted_by_the_parts_of_their_paths(tmp_path):
+    for name in ("a/z.png", "a-b/z.png", "a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert names(tmp_path) == ["a/z.png", "a-b/z.png", "a.png"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Names of new images, and the images that sources stand for."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,13 @@ def test_a_name_that_looks_like_a_pattern_is_a_name_if_it_exists(photos):
 def test_sources_without_images_are_refused(photos, source, message):
     with pytest.raises(UserError, match=message):
         find_images([Path(source)])
+
+
+def test_a_pipe_is_refused_rather_than_waited_for(photos):
+    os.mkfifo(photos / "pipe.png")
+    assert "pipe.png" not in names("photos")
+    with pytest.raises(UserError, match=r"pipe\.png: a pipe, socket or device; expected an image file"):
+        find_images([photos / "pipe.png"])
 
 
 def test_results_may_go_beside_their_originals_under_another_name(photos):

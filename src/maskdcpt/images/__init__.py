@@ -1,7 +1,7 @@
 """Pictures on disk and in memory, and the one form they have inside: RGB (3, H, W), float32 in [0, 1]."""
 
 from maskdcpt.images.batch import BatchReport, is_single, pair_files, refuse_existing, refuse_originals, work_through
-from maskdcpt.images.discover import images_by_name, list_images
+from maskdcpt.images.discover import Listing, images_by_name, list_images, walk_folder
 from maskdcpt.images.document import Document, Frame, decode_document
 from maskdcpt.images.encode import Encoded
 from maskdcpt.images.formats import FORMATS, format_named, format_of
@@ -24,6 +24,7 @@ __all__ = [
     "Frame",
     "Held",
     "ImageT",
+    "Listing",
     "Naming",
     "Picture",
     "TooManyPixels",
@@ -47,6 +48,7 @@ __all__ = [
     "refuse_originals",
     "to_pil",
     "to_tensor",
+    "walk_folder",
     "work_through",
     "write_document",
     "write_image",

@@ -105,6 +105,8 @@ def _of_source(source: Path, recursive: bool, alone: bool) -> Iterator[Found]:
         for path in list_images(source, recursive):
             yield Found(path, (path if alone else path.absolute()).relative_to(base))
     elif source.exists():
+        if not source.is_file():
+            raise UserError(f"{source}: a pipe, socket or device; expected an image file, a folder or a pattern")
         yield Found(source, Path(source.name))
     elif glob.has_magic(str(source)):
         fixed = _fixed_part(source)
