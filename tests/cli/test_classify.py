@@ -40,6 +40,14 @@ def test_json_lines_can_be_read_by_machines(command, weights, photos):
         assert sum(row["types"].values()) == pytest.approx(1)
 
 
+def test_files_that_are_no_images_are_counted_apart_from_the_lines(command, weights, photos):
+    (photos / "trip" / "clip.mov").touch()
+    code, out, err = command("classify", photos, "--json", "--weights", weights)
+    assert code == 0
+    assert len([json.loads(line) for line in out.splitlines()]) == 2
+    assert err == f"{photos}: 1 file was left out, hidden or no images by their suffix: .mov 1\n"
+
+
 def test_a_broken_file_in_a_folder_leaves_exit_code_1(command, weights, photos):
     (photos / "bad.png").write_text("text")
     code, out, err = command("classify", photos, "--weights", weights)

@@ -64,6 +64,19 @@ def test_all_levels_of_a_type_and_then_the_same_again(command, photo, tmp_path):
     assert f"{count} more were there" in out
 
 
+def test_files_of_a_folder_that_are_no_images_are_counted(command, photo, tmp_path):
+    (photo.parent / "photos").mkdir()
+    photo.rename(photo.parent / "photos" / "photo.png")
+    (photo.parent / "photos" / "Thumbs.db").touch()
+    words = ("degrade", photo.parent / "photos", tmp_path / "out", "--type", "haze", "--level", "1")
+    code, _, err = command(*words)
+    assert code == 0
+    assert (
+        err.splitlines()[-1]
+        == f"{photo.parent / 'photos'}: 1 file was left out, hidden or no images by their suffix: .db 1"
+    )
+
+
 @pytest.mark.slow
 def test_every_level_of_every_type_runs_on_a_photo(command, photo, tmp_path):
     total = sum(len(entry.levels) for entry in CATALOGUE)

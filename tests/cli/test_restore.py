@@ -228,6 +228,33 @@ def test_a_dry_run_tells_and_does_nothing(command, tmp_path, weights, photos):
     assert [json.loads(line)["status"] for line in out.splitlines()] == ["before", "before"]
 
 
+@pytest.mark.parametrize("mode", [(), ("--json",), ("--dry-run",), ("--dry-run", "--json")])
+def test_what_is_left_out_of_a_folder_is_told_beside_the_results(command, tmp_path, weights, photos, mode):
+    for name in ("notes.txt", "trip/notes.txt", "trip/clip.mov", ".DS_Store"):
+        (photos / name).touch()
+    code, out, err = command("restore", photos, tmp_path / "out", "--weights", weights, *mode)
+    assert code == 0
+    told = "4 files were left out, hidden or no images by their suffix: .txt 2, .mov 1, hidden 1"
+    assert err.splitlines()[-1] == f"{photos}: {told}"
+    if "--json" in mode:
+        assert [Path(json.loads(line)["source"]).name for line in out.splitlines()] == ["a.png", "b.png"]
+
+
+def test_rarer_suffixes_of_known_formats_are_restored(command, tmp_path, weights, photos):
+    pixels = read_image(photos / "a.png").pixels
+    (tmp_path / "photo.pbm").write_bytes(b"P1\n3 2\n0 1 0\n1 0 1\n")
+    for name in ("photo.jfif", "photo.jpe"):
+        write_image(pixels, tmp_path / name)
+    for name, result, kind in (
+        ("photo.jfif", "photo_restored.jfif", "JPEG"),
+        ("photo.jpe", "photo_restored.jpe", "JPEG"),
+        ("photo.pbm", "photo_restored.pgm", "PGM"),
+    ):
+        code, _, err = command("restore", tmp_path / name, "--weights", weights)
+        assert (code, err) == (0, "")
+        assert read_image(tmp_path / result).format == kind
+
+
 def test_json_lines_tell_all_of_each_image(command, tmp_path, weights, photos):
     (photos / "empty.jpg").touch()
     code, out, _ = command("restore", photos, tmp_path / "out", "--weights", weights, "--json")

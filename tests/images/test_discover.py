@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from maskdcpt.errors import UserError
-from maskdcpt.images import list_images, walk_folder
+from maskdcpt.images import list_images, look_into, walk_folder
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_what_would_never_end_is_no_image(tree, monkeypatch):
 @pytest.mark.parametrize("confined", [False, True])
 def test_a_link_to_itself_is_an_image_that_cannot_be_read(tmp_path, confined):
     (tmp_path / "a.png").symlink_to(tmp_path / "a.png")
-    assert walk_folder(tmp_path, confined=confined) == (["a.png"], [])
+    assert walk_folder(tmp_path, confined=confined).images == ["a.png"]
 
 
 def test_links_out_of_a_folder_count_unless_it_is_confined(tree, tmp_path_factory):
@@ -60,6 +60,32 @@ def test_links_out_of_a_folder_count_unless_it_is_confined(tree, tmp_path_factor
     assert "e.png" not in confined.images
     assert free.refused == ["album is a link to a folder, which is not followed"]
     assert confined.refused == [f"{name} is a link that leads out of the folder" for name in ("album", "e.png")]
+
+
+def test_what_is_left_out_is_counted(tree):
+    assert look_into(tree)[1] == [
+        f"{tree}: 2 files were left out, hidden or no images by their suffix: .txt 1, hidden 1"
+    ]
+    for number in range(3):
+        (tree / "sub" / f"{number}.MOV").touch()
+        (tree / "sub" / f"{number}.x{number}").touch()
+        (tree / "sub" / f"plain-{number}").touch()
+    (tree / "album").symlink_to(tree / "sub")
+    counts, refused = look_into(tree)[1]
+    assert counts == (
+        f"{tree}: 11 files were left out, hidden or no images by their suffix: "
+        ".mov 3, no suffix 3, .txt 1, .x0 1, .x1 1, others 2"
+    )
+    assert refused == f"{tree}: album is a link to a folder, which is not followed"
+    assert look_into(tree / "sub" / "deep") == ([tree / "sub/deep/d.tif"], []), "nothing is told of nothing"
+
+
+def test_many_refusals_are_told_in_few_lines(tree):
+    for number in range(8):
+        (tree / f"album-{number}").symlink_to(tree / "sub")
+    lines = look_into(tree)[1]
+    assert len(lines) == 7
+    assert lines[-1] == f"{tree}: 3 more are like these"
 
 
 def test_images_are_sorted_by_the_parts_of_their_paths(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskdcpt.errors import UserError
-from maskdcpt.images import Naming, find_images, pair_files
+from maskdcpt.images import FORMATS, Naming, find_images, pair_files
 
 STEMS = st.text("abcXYZ019 ._-ä{}", min_size=1).filter(lambda text: text.strip(" .") and not text.startswith("."))
 
@@ -67,7 +67,7 @@ def photos(tmp_path, monkeypatch):
 
 
 def names(*sources, recursive=True):
-    return [each.name.as_posix() for each in find_images([Path(source) for source in sources], recursive)]
+    return [each.name.as_posix() for each in find_images([Path(source) for source in sources], recursive).images]
 
 
 def test_what_sources_stand_for(photos):
@@ -100,6 +100,23 @@ def test_a_pipe_is_refused_rather_than_waited_for(photos):
     assert "pipe.png" not in names("photos")
     with pytest.raises(UserError, match=r"pipe\.png: a pipe, socket or device; expected an image file"):
         find_images([photos / "pipe.png"])
+
+
+def test_what_is_left_out_of_folders_and_patterns_is_told(photos):
+    (photos / "trip" / "clip.mov").touch()
+    told = "1 file was left out, hidden or no images by their suffix"
+    sources = [photos / "trip", photos / "trip", photos / "*", photos / "a.png"]
+    assert find_images(sources).left_out == (f"photos/trip: {told}: .mov 1", f"photos/*: {told}: .txt 1")
+    assert pair_files(photos / "trip", Path("out")).left_out == (f"photos/trip: {told}: .mov 1",)
+
+
+def test_rarer_suffixes_of_known_formats_are_kept_and_those_read_alone_get_one_that_is_written(tmp_path):
+    for name in ("a.jfif", "b.JPE", "c.hif", "d.pbm"):
+        (tmp_path / name).touch()
+    naming = Naming("{stem}_restored{ext}")
+    new = [target.name for _, target in pair_files(tmp_path, tmp_path.with_name("out"), naming).pairs]
+    assert new == ["a_restored.jfif", "b_restored.JPE", "c_restored.hif", "d_restored.pgm"]
+    assert [FORMATS[Path(name).suffix.lower()] for name in new] == ["JPEG", "JPEG", "HEIF", "PGM"]
 
 
 def test_results_may_go_beside_their_originals_under_another_name(photos):

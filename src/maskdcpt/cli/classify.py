@@ -13,7 +13,7 @@ import tyro
 
 from maskdcpt.cli.arguments import parse
 from maskdcpt.errors import UserError
-from maskdcpt.images import list_images
+from maskdcpt.images import look_into
 from maskdcpt.inference import Restorer, Verdict
 
 MOST = 5
@@ -49,12 +49,15 @@ def run(argv: list[str]) -> int:
     if not options.source.is_dir():
         _print_line(options.source, restorer.examine(options.source), options.json)
         return 0
+    paths, left_out = look_into(options.source)
     failures = []
-    for path in list_images(options.source):
+    for path in paths:
         try:
             _print_line(path, restorer.examine(path), options.json)
         except UserError as error:
             failures.append(str(error))
+    for line in left_out:
+        print(line, file=sys.stderr)
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
     return 1 if failures else 0

@@ -75,6 +75,8 @@ def run(argv: list[str]) -> int:
     done, total = len(batch.written), len(batch.written) + len(batch.failures)
     before = f", {report.found} more were there" if report.found else ""
     print(f"{done} of {total} images made in {batch.seconds:.1f} s{before}: {options.target}")
+    for line in report.left_out:
+        print(line, file=sys.stderr)
     for failure in batch.failures:
         print(f"error: {failure}", file=sys.stderr)
     return 1 if batch.failures else 0

@@ -22,6 +22,7 @@ from maskdcpt.inference import (
     BaseRestorer,
     BatchOptions,
     Outcome,
+    Plan,
     RestoreOptions,
     RestoreReport,
     Runtime,
@@ -125,7 +126,7 @@ def run(argv: list[str]) -> int:
             print(line)
         if page is not None:
             print(f"report: {options.report}")
-    _tell_passed(report.passed)
+    _tell_rest(report)
     for outcome in report.of("failed"):
         print(f"error: {outcome.reason}", file=sys.stderr)
     return 1 if report.of("failed") else 0
@@ -179,12 +180,14 @@ def _tell_plan(
             print(json.dumps({"source": str(source), "target": str(new), "status": "before" if done else "planned"}))
         else:
             print(f"{'done before' if done else 'would restore'}: {source} -> {new}")
-    _tell_passed(plan.passed)
+    _tell_rest(plan)
     return 0
 
 
-def _tell_passed(passed: tuple[Path, ...]) -> None:
-    if passed:
+def _tell_rest(about: Plan | RestoreReport) -> None:
+    for line in about.left_out:
+        print(line, file=sys.stderr)
+    if passed := about.passed:
         some = ", ".join(map(str, passed[:5])) + (" and others" if len(passed) > 5 else "")
         print(f"{len(passed)} results of an earlier call are not restored again: {some}", file=sys.stderr)
 

@@ -50,6 +50,8 @@ class DegradeReport(NamedTuple):
     """How each result asked for is made, as in the file of records."""
     found: int
     """How many images were there already, made by an earlier run of the same command."""
+    left_out: tuple[str, ...] = ()
+    """What lies in the folder beside images and is not taken, a line each for people."""
 
 
 class _Job(NamedTuple):
@@ -92,7 +94,7 @@ def degrade_files(
             an original, another process works in the folder, its records are damaged, or files exist that no earlier
             run of the same call has made and ``force`` is not set. For a single image, if it cannot be read.
     """
-    jobs, folder = _plan(source, target, versions, seed)
+    jobs, folder, left_out = _plan(source, target, versions, seed)
     refuse_originals([(job.source, job.target) for job in jobs])
     if not source.is_dir():
         read_image(source)  # what is wrong with the only image is one error, not one a version
@@ -113,17 +115,18 @@ def degrade_files(
             report = _run(left, folder, progress)
         finally:
             _compact_records(folder)
-        return DegradeReport(report, tuple(map(_record, jobs)), found=len(jobs) - len(left))
+        return DegradeReport(report, tuple(map(_record, jobs)), found=len(jobs) - len(left), left_out=left_out)
 
 
 def _plan(
     source: Path, target: Path, versions: Callable[[str], Iterable[Version]], seed: int
-) -> tuple[list[_Job], Path | None]:
+) -> tuple[list[_Job], Path | None, tuple[str, ...]]:
     one = None if source.is_dir() else list(versions(source.name))
+    left_out: tuple[str, ...] = ()
     if one is not None and len(one) == 1 and not one[0].place and not target.is_dir():
         pairs, folder = pair_files(source, target).pairs, None
     elif source.is_dir() or not source.exists():
-        pairs, folder = pair_files(source, target, Naming(ext=".png")).pairs, target
+        (pairs, _, left_out), folder = pair_files(source, target, Naming(ext=".png")), target
     else:
         if target.exists() and not target.is_dir():
             raise UserError(f"{target}: several results need a folder to go to, and this is a file")
@@ -136,7 +139,7 @@ def _plan(
             key = result.name if folder is None else result.relative_to(folder).as_posix()
             own_seed = derive_seed("degrade", seed, name, json.dumps(to_dict(version.level), sort_keys=True))
             jobs.append(_Job(original, name, result, version.level, own_seed, key))
-    return jobs, folder
+    return jobs, folder, left_out
 
 
 def _run(jobs: list[_Job], folder: Path | None, progress: bool) -> BatchReport:

@@ -17,7 +17,7 @@ from maskdcpt.devices import find_device
 from maskdcpt.errors import UserError, nearest
 from maskdcpt.evaluation.evaluate import INPUT
 from maskdcpt.files import unique_names
-from maskdcpt.images import FORMATS, read_image
+from maskdcpt.images import SUFFIXES, is_image, read_image
 from maskdcpt.inference import RestoreOptions, Restorer
 from maskdcpt.inference.memory import memory_share
 from maskdcpt.pretraining.weights import weights_sha256
@@ -152,7 +152,7 @@ class FolderArm:
     def find(self, place: str, flat: Sequence[str]) -> Path | None:
         """The file of a result; None where there is none."""
         for name in (place, *flat):
-            for suffix in FORMATS:
+            for suffix in SUFFIXES:
                 path = self.folder / f"{name}{suffix}"
                 if path.is_file():
                     return path
@@ -162,7 +162,7 @@ class FolderArm:
         """What it is."""
         digest = hashlib.sha256()
         for path in sorted(self.folder.rglob("*")):
-            if path.suffix.lower() in FORMATS and path.is_file():
+            if is_image(path) and path.is_file():
                 name = path.relative_to(self.folder).as_posix()
                 digest.update(f"{len(name)}:{name}{path.stat().st_size}".encode(errors="surrogateescape"))
         return {"name": self.name, "kind": "restored", "path": str(self.folder), "names_sha256": digest.hexdigest()}

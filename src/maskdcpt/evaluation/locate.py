@@ -17,7 +17,7 @@ from maskdcpt.datasets import DATASETS
 from maskdcpt.errors import UserError
 from maskdcpt.evaluation.damage import Damage
 from maskdcpt.evaluation.testset import CleanFolder, PairFolders, PhotoFolders, Protocol, Source, Split, TestSet
-from maskdcpt.images import FORMATS, image_size, images_by_name, list_images, read_image
+from maskdcpt.images import image_size, images_by_name, is_image, list_images, read_image
 from maskdcpt.metrics.fidelity import WINDOW
 
 CLEAN_NAMES = ("gt", "clean", "target", "sharp", "high", "clear", "norain")
@@ -220,7 +220,7 @@ def _pairs(folder: Path) -> _Found | None:
 
 
 def _photos(folder: Path) -> _Found | None:
-    if not any(path.suffix.lower() in FORMATS for path in folder.iterdir() if path.is_file()):
+    if not any(is_image(path) for path in folder.iterdir() if path.is_file()):
         return None
     items = tuple(Item(path.relative_to(folder).as_posix(), None, path) for path in list_images(folder))
     return _Found(folder.name, items, str(folder))
@@ -265,4 +265,4 @@ def _extent(image: Tensor) -> str:
 
 def _stem(key: str) -> str:
     path = Path(key)
-    return path.with_suffix("").as_posix() if path.suffix.lower() in FORMATS else key
+    return path.with_suffix("").as_posix() if is_image(path) else key

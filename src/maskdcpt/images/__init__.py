@@ -1,10 +1,10 @@
 """Pictures on disk and in memory, and the one form they have inside: RGB (3, H, W), float32 in [0, 1]."""
 
 from maskdcpt.images.batch import BatchReport, is_single, pair_files, refuse_existing, refuse_originals, work_through
-from maskdcpt.images.discover import Listing, images_by_name, list_images, walk_folder
+from maskdcpt.images.discover import Listing, images_by_name, list_images, look_into, walk_folder
 from maskdcpt.images.document import Document, Frame, decode_document
 from maskdcpt.images.encode import Encoded
-from maskdcpt.images.formats import FORMATS, format_named, format_of
+from maskdcpt.images.formats import FORMATS, SUFFIXES, format_named, format_of, is_image
 from maskdcpt.images.forms import LUMA, Array, ImageT, from_tensor, to_pil, to_tensor
 from maskdcpt.images.io import decode_image, read_document, read_image, write_document, write_image
 from maskdcpt.images.limits import TooManyPixels, pixel_limit
@@ -17,6 +17,7 @@ __all__ = [
     "FORMATS",
     "LUMA",
     "SAME_NAMES",
+    "SUFFIXES",
     "Array",
     "BatchReport",
     "Document",
@@ -38,8 +39,10 @@ __all__ = [
     "hold_file",
     "image_size",
     "images_by_name",
+    "is_image",
     "is_single",
     "list_images",
+    "look_into",
     "pair_files",
     "pixel_limit",
     "read_document",

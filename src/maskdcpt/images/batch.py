@@ -48,6 +48,8 @@ class Pairs(NamedTuple):
     """Images, each with the file that it is to become."""
     passed: tuple[Path, ...]
     """Images that were asked for and are not taken, since they are results themselves."""
+    left_out: tuple[str, ...]
+    """What lies beside them in folders and is not taken, a line each for people."""
 
 
 def pair_files(
@@ -72,7 +74,7 @@ def pair_files(
             image format's, two images would become one, or both a name and a naming are given.
     """
     sources = [source] if isinstance(source, Path) else list(source)
-    asked, made = find_images(sources, recursive), {path.resolve() for path in results}
+    (asked, left_out), made = find_images(sources, recursive), {path.resolve() for path in results}
     passed = tuple(each.path for each in asked if each.path.resolve() in made)
     found = [each for each in asked if each.path not in passed]
     if not found:
@@ -98,7 +100,7 @@ def pair_files(
     if twice:
         both = " and ".join(str(path) for path, new in pairs if new == twice[0])
         raise UserError(f"{both} would both become {twice[0]}; rename one")
-    return Pairs(tuple(pairs), passed)
+    return Pairs(tuple(pairs), passed, left_out)
 
 
 def is_single(source: Path | Sequence[Path]) -> bool:

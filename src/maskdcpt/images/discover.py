@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from maskdcpt.errors import UserError
-from maskdcpt.images.formats import FORMATS
+from maskdcpt.images.formats import SUFFIXES, is_image
+
+_TOLD = 5  # kinds of files, or files, that are named where there may be thousands
 
 
 class Listing(NamedTuple):
@@ -18,6 +21,8 @@ class Listing(NamedTuple):
     """Names of the images, sorted."""
     refused: list[str]
     """What looks like images or folders of them and is not taken, a statement each, sorted."""
+    others: Counter[str]
+    """How many files are hidden or no images by their suffix, by what ``kind_of`` says."""
 
 
 def list_images(folder: str | Path, recursive: bool = True) -> list[Path]:
@@ -34,13 +39,23 @@ def list_images(folder: str | Path, recursive: bool = True) -> list[Path]:
         UserError: If the folder is missing or has no images.
         OSError: If a folder below it cannot be read.
     """
+    return look_into(folder, recursive)[0]
+
+
+def look_into(folder: str | Path, recursive: bool = True) -> tuple[list[Path], list[str]]:
+    """The images of a folder, as ``list_images`` gives them, and what is beside them and left out, a line each.
+
+    Raises:
+        UserError: As ``list_images``.
+        OSError: Likewise.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"{folder}: {'a file, not a folder' if folder.exists() else 'no such folder'}")
-    images = sorted(folder / name for name in walk_folder(folder, recursive=recursive).images)
-    if not images:
-        raise UserError(f"{folder}: no images here; looked for {', '.join(FORMATS)}")
-    return images
+    found = walk_folder(folder, recursive=recursive)
+    if not found.images:
+        raise UserError(f"{folder}: no images here; looked for {', '.join(SUFFIXES)}")
+    return sorted(folder / name for name in found.images), tell_left_out(folder, found.others, found.refused)
 
 
 def walk_folder(folder: Path, start: str = "", *, recursive: bool = True, confined: bool = False) -> Listing:
@@ -60,14 +75,18 @@ def walk_folder(folder: Path, start: str = "", *, recursive: bool = True, confin
         OSError: If a folder cannot be read.
     """
     home = folder.resolve()
-    found = Listing([], [])
+    found = Listing([], [], Counter())
     if confined and not (home / start).resolve().is_relative_to(home):
-        return Listing([], [_leads_out(start)])
+        return Listing([], [_leads_out(start)], Counter())
     pending = [start] if (home / start).is_dir() else []
     seen = {home}
     while pending:
         below = pending.pop()
         for entry in _entries(home / below):
+            if entry.name.startswith("."):
+                if not _is_folder(entry):
+                    found.others[kind_of(entry.name)] += 1
+                continue
             name = f"{below}/{entry.name}" if below else entry.name
             real = Path(os.path.realpath(entry.path)) if confined and entry.is_symlink() else None
             if real is not None and not real.is_relative_to(home):
@@ -80,13 +99,37 @@ def walk_folder(folder: Path, start: str = "", *, recursive: bool = True, confin
                     continue
                 pending.append(name)
                 seen |= set() if real is None else {real}
-            elif os.path.splitext(entry.name)[1].lower() in FORMATS:
-                # A broken link counts as an image that cannot be read; a pipe or a device would never end.
-                if os.path.isfile(entry.path) or not os.path.exists(entry.path):
-                    found.images.append(name)
-                else:
-                    found.refused.append(f"{name} is no file")
-    return Listing(sorted(found.images), sorted(found.refused))
+            elif not is_image(name):
+                found.others[kind_of(name)] += 1
+            elif os.path.isfile(entry.path) or not os.path.exists(entry.path):
+                found.images.append(name)  # of a broken link as well, which cannot be read
+            else:
+                found.refused.append(f"{name} is no file")  # a pipe or a device would never end
+    return Listing(sorted(found.images), sorted(found.refused), found.others)
+
+
+def kind_of(name: str) -> str:
+    """What a file that is no image is called by when files are counted."""
+    base = os.path.basename(name)
+    return "hidden" if base.startswith(".") else os.path.splitext(base)[1].lower() or "no suffix"
+
+
+def tell_left_out(place: Path, others: Counter[str], refused: Sequence[str]) -> list[str]:
+    """What was left out of a folder or pattern, a line each for people.
+
+    Args:
+        place: The folder or pattern.
+        others: As of ``Listing``.
+        refused: Likewise.
+    """
+    lines = [*refused[:_TOLD], *([f"{len(refused) - _TOLD} more are like these"] if len(refused) > _TOLD else [])]
+    if total := others.total():
+        named = dict(sorted(others.items(), key=lambda item: (-item[1], item[0]))[:_TOLD])
+        named |= {"others": rest} if (rest := total - sum(named.values())) else {}
+        kinds = ", ".join(f"{kind} {count}" for kind, count in named.items())
+        files = "1 file was" if total == 1 else f"{total} files were"
+        lines = [f"{files} left out, hidden or no images by their suffix: {kinds}", *lines]
+    return [f"{place}: {line}" for line in lines]
 
 
 def images_by_name(folder: Path) -> dict[str, Path]:
@@ -106,7 +149,7 @@ def images_by_name(folder: Path) -> dict[str, Path]:
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
-        yield from (entry for entry in entries if not entry.name.startswith("."))
+        yield from entries
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

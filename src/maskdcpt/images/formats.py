@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,21 +33,24 @@ class Format:
     """Whether there may be many frames."""
     metadata: frozenset[str] = frozenset()
     """Fields of ``Metadata`` that have a place."""
+    read_only: tuple[str, ...] = ()
+    """What names of files end in that are read, and whose results are written under the first of ``suffixes``."""
 
 
+_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
 _PHOTO = frozenset({"exif", "xmp", "icc"})
 
 ALL = (
     Format("PNG", "PNG", (".png", ".apng"), "image/png", (8, 16), frames=True, metadata=_PHOTO | {"dpi", "texts"}),
-    Format("JPEG", "JPEG", (".jpg", ".jpeg"), "image/jpeg", alpha=False, metadata=_PHOTO | {"dpi", "comment"}),
+    Format("JPEG", "JPEG", _JPEG, "image/jpeg", alpha=False, metadata=_PHOTO | {"dpi", "comment"}),
     Format("TIFF", "TIFF", (".tif", ".tiff"), "image/tiff", (8, 16, 32), frames=True, metadata=_PHOTO | {"dpi"}),
     Format("WEBP", "WebP", (".webp",), "image/webp", grey=False, frames=True, metadata=_PHOTO),
     Format("AVIF", "AVIF", (".avif",), "image/avif", grey=False, frames=True, metadata=_PHOTO),
-    Format("HEIF", "HEIC", (".heic", ".heif"), "image/heic", metadata=_PHOTO),
+    Format("HEIF", "HEIC", (".heic", ".heif", ".hif"), "image/heic", metadata=_PHOTO),
     Format("GIF", "GIF", (".gif",), "image/gif", frames=True, metadata=frozenset({"comment"})),
     Format("BMP", "BMP", (".bmp",), "image/bmp", alpha=False, metadata=frozenset({"dpi"})),
     Format("PPM", "PPM", (".ppm", ".pnm"), "image/x-portable-pixmap", (8, 16), grey=False, alpha=False),
-    Format("PGM", "PGM", (".pgm",), "image/x-portable-graymap", (8, 16), rgb=False, alpha=False),
+    Format("PGM", "PGM", (".pgm",), "image/x-portable-graymap", (8, 16), rgb=False, alpha=False, read_only=(".pbm",)),
     Format("PAM", "PAM", (".pam",), "image/x-portable-arbitrarymap", (8, 16)),
     Format("PFM", "PFM", (".pfm",), "image/x-portable-floatmap", (32,), alpha=False),
 )
@@ -54,6 +58,10 @@ ALL = (
 
 FORMATS = dict(sorted((suffix, each.name) for each in ALL for suffix in each.suffixes))
 """Suffix, in lower case, to the name of the format. All of them are read and written."""
+
+SUFFIXES = FORMATS | {suffix: each.name for each in ALL for suffix in each.read_only}
+"""Suffix, in lower case, to the name of the format as which a restored file is written: ``FORMATS``, and what is read
+alone, for no restored picture has its two values."""
 
 _BY_NAME = {each.name: each for each in ALL}
 
@@ -67,6 +75,17 @@ def format_of(path: Path) -> str:
     if path.suffix.lower() not in FORMATS:
         raise UserError(f"{path}: the name of an image has to end in one of {', '.join(FORMATS)}")
     return FORMATS[path.suffix.lower()]
+
+
+def is_image(name: str | Path) -> bool:
+    """Whether a file is an image, by its suffix."""
+    return os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def written_suffix(suffix: str) -> str:
+    """The suffix of what is made of a file: its own, as it is, unless it is one that is read alone."""
+    name = None if suffix.lower() in FORMATS else SUFFIXES.get(suffix.lower())
+    return suffix if name is None else _BY_NAME[name].suffixes[0]
 
 
 def format_named(name: str) -> Format:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import glob
 import os
 import string
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from maskdcpt.errors import UserError, nearest
-from maskdcpt.images.discover import list_images
-from maskdcpt.images.formats import FORMATS
+from maskdcpt.images.discover import kind_of, look_into, tell_left_out
+from maskdcpt.images.formats import FORMATS, SUFFIXES, is_image, written_suffix
 
 FIELDS = ("folder", "stem", "ext", "number")
 """What a template may name: folder below the place that is read, name without its ending, ending with its dot, and
@@ -33,7 +34,7 @@ class Naming:
     template: str = MIRROR
     """The new name, with ``FIELDS`` in braces, such as ``{folder}/{stem}_restored{ext}`` or ``{number:04}{ext}``."""
     ext: str | None = None
-    """Its ending, such as ``.png``; None for that of the original."""
+    """Its ending, such as ``.png``; None for that of the original, or the nearest that is written."""
 
     def __post_init__(self) -> None:
         try:
@@ -57,7 +58,7 @@ class Naming:
         Raises:
             UserError: If the new name leads out of its folder or is none.
         """
-        ext = path.suffix if self.ext is None else self.ext
+        ext = written_suffix(path.suffix) if self.ext is None else self.ext
         try:
             name = self.template.format(folder=path.parent.as_posix(), stem=path.stem, ext=ext, number=number)
         except (ValueError, LookupError) as error:
@@ -81,8 +82,17 @@ class Found(NamedTuple):
     """Its name relative to what was asked for."""
 
 
-def find_images(sources: Sequence[Path], recursive: bool = True) -> list[Found]:
-    """The images that were asked for, each once, in order.
+class Asked(NamedTuple):
+    """What a command is about."""
+
+    images: list[Found]
+    """The images, each once, in order."""
+    left_out: tuple[str, ...]
+    """What lies beside them in folders and is not taken, a line each for people."""
+
+
+def find_images(sources: Sequence[Path], recursive: bool = True) -> Asked:
+    """The images that were asked for, and what was left out.
 
     Args:
         sources: Images, folders, or patterns such as ``photos/**/*.jpg``. Images of a single folder are named
@@ -93,30 +103,39 @@ def find_images(sources: Sequence[Path], recursive: bool = True) -> list[Found]:
         UserError: If one is missing, or has or matches no images.
     """
     found: dict[Path, Found] = {}
+    left_out: list[str] = []
     for source in sources:
-        for each in _of_source(source, recursive, alone=len(sources) == 1):
+        images, beside = _of_source(source, recursive, alone=len(sources) == 1)
+        for each in images:
             found.setdefault(each.path.absolute(), each)
-    return list(found.values())
+        left_out += beside
+    return Asked(list(found.values()), tuple(dict.fromkeys(left_out)))
 
 
-def _of_source(source: Path, recursive: bool, alone: bool) -> Iterator[Found]:
+def _of_source(source: Path, recursive: bool, alone: bool) -> tuple[list[Found], list[str]]:
     if source.is_dir():
         base = source if alone else source.absolute().parent
-        for path in list_images(source, recursive):
-            yield Found(path, (path if alone else path.absolute()).relative_to(base))
-    elif source.exists():
+        paths, left_out = look_into(source, recursive)
+        return [Found(path, (path if alone else path.absolute()).relative_to(base)) for path in paths], left_out
+    if source.exists():
         if not source.is_file():
             raise UserError(f"{source}: a pipe, socket or device; expected an image file, a folder or a pattern")
-        yield Found(source, Path(source.name))
-    elif glob.has_magic(str(source)):
-        fixed = _fixed_part(source)
-        matches = [Path(match) for match in sorted(glob.glob(str(source), recursive=recursive))]
-        images = [path for path in matches if path.is_file() and path.suffix.lower() in FORMATS]
-        if not images:
-            raise UserError(f"{source}: no image matches; looked for {', '.join(FORMATS)}")
-        yield from (Found(path, path.relative_to(fixed)) for path in images)
-    else:
-        raise UserError(f"{source}: no such file or folder")
+        return [Found(source, Path(source.name))], []
+    if glob.has_magic(str(source)):
+        return _of_pattern(source, recursive)
+    raise UserError(f"{source}: no such file or folder")
+
+
+def _of_pattern(pattern: Path, recursive: bool) -> tuple[list[Found], list[str]]:
+    fixed = _fixed_part(pattern)
+    matches = [Path(match) for match in sorted(glob.glob(str(pattern), recursive=recursive))]
+    matches = [path for path in matches if not path.is_dir()]
+    images = [path for path in matches if is_image(path) and path.is_file()]
+    if not images:
+        raise UserError(f"{pattern}: no image matches; looked for {', '.join(SUFFIXES)}")
+    others = Counter(kind_of(path.name) for path in matches if not is_image(path))
+    refused = [f"{path} is no file" for path in matches if is_image(path) and not path.is_file()]
+    return [Found(path, path.relative_to(fixed)) for path in images], tell_left_out(pattern, others, refused)
 
 
 def _fixed_part(pattern: Path) -> Path:

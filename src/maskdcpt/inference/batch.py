@@ -40,6 +40,8 @@ class RestoreReport:
     """How long it took."""
     passed: tuple[Path, ...] = ()
     """As of ``Plan``."""
+    left_out: tuple[str, ...] = ()
+    """As of ``Plan``."""
 
     def of(self, status: Status) -> tuple[Outcome, ...]:
         """Those that ended in a certain way."""
@@ -58,6 +60,8 @@ class Plan:
     """What remembers finished results; None for a single image."""
     passed: tuple[Path, ...] = ()
     """Images that were asked for, but are results of an earlier call, which are not restored again."""
+    left_out: tuple[str, ...] = ()
+    """What lies in folders beside images and is not taken, a line each for people."""
 
     @property
     def single(self) -> bool:
@@ -84,18 +88,18 @@ def plan_files(
     """
     _require_known(restorer, options.only)
     if is_single(sources):
-        pairs, _ = pair_files(sources, target, options.naming)
+        pairs = pair_files(sources, target, options.naming).pairs
         if not options.force:
             refuse_existing([pairs[0][1]])
         return Plan(pairs, frozenset(), None)
     journal = Journal(target, {**restorer.describe(), **options.as_dict()})
-    pairs, passed = pair_files(sources, target, options.naming, options.recursive, journal.results())
+    pairs, passed, left_out = pair_files(sources, target, options.naming, options.recursive, journal.results())
     if options.force:
-        return Plan(pairs, frozenset(), journal, passed)
+        return Plan(pairs, frozenset(), journal, passed, left_out)
     before = frozenset(new for source, new in pairs if journal.finished(source, new))
     begun = {new for _, new in pairs if journal.begun(new)}
     refuse_existing([new for _, new in pairs], expected=before | begun)
-    return Plan(pairs, before, journal, passed)
+    return Plan(pairs, before, journal, passed, left_out)
 
 
 def restore_files(
@@ -137,7 +141,7 @@ def restore_files(
     with plan.journal.owning() if plan.journal is not None else nullcontext():
         outcomes = {outcome.target: outcome for outcome in _work(plan, stages, watch or _nobody, progress)}
     seconds = time.perf_counter() - start
-    return RestoreReport(tuple(outcomes[new] for _, new in plan.pairs), seconds, plan.passed)
+    return RestoreReport(tuple(outcomes[new] for _, new in plan.pairs), seconds, plan.passed, plan.left_out)
 
 
 def _nobody(outcome: Outcome, shown: Shown | None) -> None:
