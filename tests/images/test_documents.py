@@ -28,6 +28,32 @@ def as_tensor(samples):
     return torch.from_numpy((samples / most).astype(np.float32)).permute(2, 0, 1)
 
 
+# Names
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "note"),
+    [
+        ("a.jpg", "jpg", "holds PNG in spite of its name; written as JPEG"),
+        ("A.JPE", "jpg", "holds PNG in spite of its name; written as JPEG"),
+        ("a.jpg", None, ""),
+        ("a.jpg", "webp", ""),
+        ("a.png", "jpg", ""),
+        ("a", "jpg", ""),
+    ],
+)
+def test_a_name_that_says_another_format_than_the_file_holds_is_told_where_it_is_followed(name, target, note):
+    document = decode_document(made("PNG", scene()), name)
+    notes = document.encode(seen(document), target).notes
+    assert [each for each in notes if "in spite" in each] == ([note] if note else [])
+
+
+def test_any_map_may_hold_grey(tmp_path):
+    document = decode_document(b"P5 2 1 255\n\1\2", "a.pnm")
+    assert document.format == "PGM"
+    assert document.encode(seen(document), "pnm").notes == ()
+
+
 # Colours
 
 

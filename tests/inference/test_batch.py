@@ -273,6 +273,23 @@ class TestImagesThatStay:
         assert (tmp_path / "out" / "a.png").read_bytes() == (photos / "a.png").read_bytes()
         assert (tmp_path / "out" / "b.jpg").read_bytes() != (photos / "b.jpg").read_bytes()
 
+    def test_clean_images_stay_what_they_hold_whatever_their_names_say(self, tmp_path, restorer, photos):
+        (photos / "a.png").rename(photos / "a.jpg")
+        judging = Judging(restorer, self.VERDICTS)
+        report = restore_files(judging, photos, tmp_path / "out")
+        assert statuses(report) == ["left", "restored", "restored"]
+        assert (tmp_path / "out" / "a.jpg").read_bytes() == (photos / "a.jpg").read_bytes()
+        assert report.outcomes[0].notes == ()
+        asked = restore_files(judging, photos, tmp_path / "jpeg", BatchOptions(naming=Naming(ext=".jpg")))
+        assert read_image(tmp_path / "jpeg" / "a.jpg").format == "JPEG"
+        assert "holds PNG in spite of its name; written as JPEG" in asked.outcomes[0].notes
+
+    def test_restored_images_have_the_format_of_their_names_and_this_is_said(self, tmp_path, restorer, photos):
+        (photos / "a.png").rename(photos / "a.jpg")
+        report = restore_files(restorer, photos / "a.jpg", tmp_path / "out.jpg")
+        assert read_image(tmp_path / "out.jpg").format == "JPEG"
+        assert "holds PNG in spite of its name; written as JPEG" in report.outcomes[0].notes
+
     def test_what_looks_clean_to_weights_that_overlook_damage_does_not_stay(self, tmp_path, restorer, photos):
         overlooking = {**self.VERDICTS, 9: verdict("low_light", clean=True, complete=False)}
         report = restore_files(Judging(restorer, overlooking), photos, tmp_path / "out")

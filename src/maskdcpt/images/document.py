@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import overload
 
 import torch
@@ -16,7 +17,7 @@ from maskdcpt.images.colour import GREY_PROFILE, RGB_PROFILE, ColourSpace, colou
 from maskdcpt.images.containers import open_source
 from maskdcpt.images.damage import refusing
 from maskdcpt.images.encode import Encoded, encode
-from maskdcpt.images.formats import Format, format_named
+from maskdcpt.images.formats import Format, format_named, formats_behind
 from maskdcpt.images.limits import pixel_limit
 from maskdcpt.images.metadata import Metadata
 from maskdcpt.images.png_colour import beyond_srgb
@@ -175,6 +176,9 @@ class Document:
         kept = self.metadata if metadata else Metadata(icc=self.metadata.icc)
         notes: list[str] = []
         rasters = self._rasters(pixels, target, depth, notes)
+        named = formats_behind(Path(self.name).suffix)
+        if target.name in named and self.format not in named:
+            notes.append(f"holds {format_named(self.format).title} in spite of its name; written as {target.title}")
         if self.format == target.name:
             settings = dict(self._source.settings)
         else:

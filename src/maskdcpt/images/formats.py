@@ -34,10 +34,11 @@ class Format:
     metadata: frozenset[str] = frozenset()
     """Fields of ``Metadata`` that have a place."""
     read_only: tuple[str, ...] = ()
-    """What names of files end in that are read, and whose results are written under the first of ``suffixes``."""
+    """What names of files end in as well that are read; another format's may be among them."""
 
 
 _JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
+_MAPS = (".pbm", ".pnm")
 _PHOTO = frozenset({"exif", "xmp", "icc"})
 
 ALL = (
@@ -50,7 +51,7 @@ ALL = (
     Format("GIF", "GIF", (".gif",), "image/gif", frames=True, metadata=frozenset({"comment"})),
     Format("BMP", "BMP", (".bmp",), "image/bmp", alpha=False, metadata=frozenset({"dpi"})),
     Format("PPM", "PPM", (".ppm", ".pnm"), "image/x-portable-pixmap", (8, 16), grey=False, alpha=False),
-    Format("PGM", "PGM", (".pgm",), "image/x-portable-graymap", (8, 16), rgb=False, alpha=False, read_only=(".pbm",)),
+    Format("PGM", "PGM", (".pgm",), "image/x-portable-graymap", (8, 16), rgb=False, alpha=False, read_only=_MAPS),
     Format("PAM", "PAM", (".pam",), "image/x-portable-arbitrarymap", (8, 16)),
     Format("PFM", "PFM", (".pfm",), "image/x-portable-floatmap", (32,), alpha=False),
 )
@@ -59,7 +60,7 @@ ALL = (
 FORMATS = dict(sorted((suffix, each.name) for each in ALL for suffix in each.suffixes))
 """Suffix, in lower case, to the name of the format. All of them are read and written."""
 
-SUFFIXES = FORMATS | {suffix: each.name for each in ALL for suffix in each.read_only}
+SUFFIXES = dict(sorted(({suffix: each.name for each in ALL for suffix in each.read_only} | FORMATS).items()))
 """Suffix, in lower case, to the name of the format as which a restored file is written: ``FORMATS``, and what is read
 alone, for no restored picture has its two values."""
 
@@ -86,6 +87,11 @@ def written_suffix(suffix: str) -> str:
     """The suffix of what is made of a file: its own, as it is, unless it is one that is read alone."""
     name = None if suffix.lower() in FORMATS else SUFFIXES.get(suffix.lower())
     return suffix if name is None else _BY_NAME[name].suffixes[0]
+
+
+def formats_behind(suffix: str) -> frozenset[str]:
+    """Names of the formats that a file with such a suffix may be expected to hold; none if it is no image's."""
+    return frozenset(each.name for each in ALL if suffix.lower() in (*each.suffixes, *each.read_only))
 
 
 def format_named(name: str) -> Format:

@@ -147,7 +147,9 @@ class Stages:
 
     def _leave(self, job: Job) -> None:
         assert job.document is not None
-        if format_of(job.target) == job.document.format and not self.options.converts:
+        # A file that is left keeps what it holds, be it something else than its name says.
+        named = self.options.naming.ext is None and job.target.suffix.lower() == job.source.suffix.lower()
+        if (named or format_of(job.target) == job.document.format) and not self.options.converts:
             with atomic_file(job.target) as temporary:
                 shutil.copyfile(job.source, temporary)
         else:
