@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 
 from maskdcpt.errors import Preempted, UserError
-from maskdcpt.images import Naming, read_image, write_image
+from maskdcpt.images import Frame, Naming, read_image, write_image
+from maskdcpt.images.raster import Raster
 from maskdcpt.images.sources import PillowSource
 from maskdcpt.inference import BatchOptions, RestoreOptions, Restorer, batch, plan_files, restore_files, stages
 from maskdcpt.inference.verdict import Verdict
@@ -258,6 +259,26 @@ def test_each_frame_is_decoded_once(tmp_path, restorer, name, monkeypatch):
     monkeypatch.setattr(PillowSource, "read", lambda self, index: decoded.append(index) or read(self, index))
     restore_files(restorer, tmp_path / name, tmp_path / f"restored-{name}")
     assert decoded == list(range(40))
+
+
+@pytest.mark.parametrize("step", ["Raster.colours", "Frame.put_back"])
+def test_an_image_without_memory_does_not_stop_the_others(tmp_path, restorer, photos, monkeypatch, step):
+    owner, name = step.split(".")
+    owner = {"Raster": Raster, "Frame": Frame}[owner]
+    usual = getattr(owner, name)
+
+    def run_out(self, *rest):
+        raster = self if owner is Raster else self.raster
+        if raster.samples.shape[0] == 16:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return usual(self, *rest)
+
+    monkeypatch.setattr(owner, name, run_out)
+    report = restore_files(restorer, photos, tmp_path / "out")
+    assert statuses(report) == ["restored", "failed", "restored"]
+    done = {"Raster.colours": "read", "Frame.put_back": "written"}[step]
+    assert report.outcomes[1].reason.startswith(f"{photos / 'b.jpg'}: memory ran out while the image was {done}")
+    assert files(tmp_path / "out") == ["a.png", "trip/c.webp"]
 
 
 class TestImagesThatStay:

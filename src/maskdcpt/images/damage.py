@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from maskdcpt.errors import UserError
 from maskdcpt.images.limits import TooManyPixels, pixel_limit, too_many_pixels
+from maskdcpt.shortage import ran_out, within_memory
 
 READABLE = "a JPEG, PNG, WebP, TIFF, GIF, AVIF, HEIC, BMP or Netpbm file"
 
@@ -25,11 +26,11 @@ DAMAGE = (
     ArithmeticError,
     AssertionError,
     RuntimeError,
-    MemoryError,
     struct.error,
     zlib.error,
 )
-"""What Pillow, tifffile and imagecodecs raise on damaged files, as found by feeding them thousands."""
+"""What Pillow, tifffile and imagecodecs raise on damaged files, as found by feeding them thousands. Our own mistakes
+raise the same, so that only what decodes belongs where these count as damage."""
 
 
 @contextmanager
@@ -42,18 +43,21 @@ def refusing(name: object, limit: int | None = None) -> Iterator[None]:
 
     Raises:
         TooManyPixels: If it has more.
-        UserError: If the block fails in another way as decoders do.
+        UserError: If memory does not suffice, or the block fails in another way as decoders do.
     """
-    try:
-        yield
-    except TooManyPixels as error:
-        raise TooManyPixels(f"{name}: {error}") from None
-    except UserError as error:
-        raise UserError(f"{name}: {error}") from None
-    except Image.DecompressionBombError:
-        raise TooManyPixels(f"{name}: {too_many_pixels('as Pillow counts', pixel_limit(limit))}") from None
-    except UnidentifiedImageError:
-        raise UserError(f"{name}: not an image that can be read; expected {READABLE}, and a whole one") from None
-    except DAMAGE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{name}: the image is damaged or cut short ({reason}); a whole copy is needed") from error
+    with within_memory(name, "read"):
+        try:
+            yield
+        except TooManyPixels as error:
+            raise TooManyPixels(f"{name}: {error}") from None
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from None
+        except Image.DecompressionBombError:
+            raise TooManyPixels(f"{name}: {too_many_pixels('as Pillow counts', pixel_limit(limit))}") from None
+        except UnidentifiedImageError:
+            raise UserError(f"{name}: not an image that can be read; expected {READABLE}, and a whole one") from None
+        except DAMAGE as error:
+            if ran_out(error):
+                raise
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise UserError(f"{name}: the image is damaged or cut short ({reason}); a whole copy is needed") from error

@@ -12,7 +12,7 @@ from typing import overload
 import torch
 from torch import Tensor
 
-from maskdcpt.errors import UserError
+from maskdcpt.errors import UserError, naming
 from maskdcpt.images.colour import GREY_PROFILE, RGB_PROFILE, ColourSpace, colour_space, profile_kind
 from maskdcpt.images.containers import open_source
 from maskdcpt.images.damage import refusing
@@ -25,6 +25,7 @@ from maskdcpt.images.raster import Raster
 from maskdcpt.images.samples import to_samples
 from maskdcpt.images.sources import Source
 from maskdcpt.images.unseen import fill_unseen
+from maskdcpt.shortage import within_memory
 
 KEPT = 8
 """Frames whose samples stay in memory: more than lie between reading and writing where both go on at once."""
@@ -98,8 +99,11 @@ class Frames(Sequence[Frame]):
         index %= len(self)
         with self._lock:
             if self._last is None or self._last[0] != index:
-                with refusing(self._name if len(self) == 1 else f"{self._name}: frame {index + 1}"):
-                    self._last = index, view_raster(self._raster(index), self._space, self._source.notes)
+                name = self._name if len(self) == 1 else f"{self._name}: frame {index + 1}"
+                with refusing(name):
+                    raster = self._raster(index)
+                with within_memory(name, "read"), naming(name):
+                    self._last = index, view_raster(raster, self._space, self._source.notes)
             return self._last[1]
 
     def _raster(self, index: int) -> Raster:
@@ -175,7 +179,6 @@ class Document:
             raise UserError(f"{self.name}: {target.title} holds {known} bits a sample, not {depth}")
         kept = self.metadata if metadata else Metadata(icc=self.metadata.icc)
         notes: list[str] = []
-        rasters = self._rasters(pixels, target, depth, notes)
         named = formats_behind(Path(self.name).suffix)
         if target.name in named and self.format not in named:
             notes.append(f"holds {format_named(self.format).title} in spite of its name; written as {target.title}")
@@ -185,10 +188,10 @@ class Document:
             settings = {name: value for name, value in self._source.settings.items() if name == "loop"}
             if kinds := beyond_srgb(self._source.settings.get("colour", ())):
                 notes.append(f"{' and '.join(kinds)} dropped, for {target.title} has no place for it")
-        try:
-            made = encode(target, rasters, kept, settings, quality)
-        except UserError as error:
-            raise UserError(f"{self.name}: {error}") from None
+        with within_memory(self.name, "written"):
+            frames = list(self._rasters(pixels, target, depth, notes))
+            with naming(self.name):
+                made = encode(target, frames, kept, settings, quality)
         return replace(made, notes=tuple(dict.fromkeys([*notes, *made.notes])))
 
     def _rasters(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -21,6 +21,7 @@ from maskdcpt.images.png_write import encode_png, more_chunks
 from maskdcpt.images.pnm import encode_pnm
 from maskdcpt.images.raster import Raster
 from maskdcpt.images.tiff_write import encode_tiff
+from maskdcpt.shortage import ran_out
 
 _TITLES = {
     "exif": "EXIF",
@@ -52,27 +53,27 @@ class Encoded:
 
 
 def encode(
-    target: Format, rasters: Iterable[Raster], metadata: Metadata, settings: Settings, quality: int | None
+    target: Format, frames: Sequence[Raster], metadata: Metadata, settings: Settings, quality: int | None
 ) -> Encoded:
     """Writes a file into memory.
 
     Args:
         target: Its format.
-        rasters: Its frames, with no more channels and bits than the format has room for.
+        frames: Its frames, with no more channels and bits than the format has room for.
         metadata: What goes with them.
         settings: How a file of the same format was encoded, as ``Source.settings`` has it.
         quality: 1 to 100 for formats with loss; None for ``settings`` or as little loss as the format allows.
 
     Raises:
         UserError: If the format cannot hold the picture.
+        MemoryError: If memory does not suffice; others of which ``ran_out`` holds where a library raises its own.
     """
-    frames = list(rasters)
     kept, notes = _fitting(metadata, target, frames)
     encoder = _ENCODERS[target.name]
     try:
         data, more = encoder(frames, kept, settings, quality)
     except (OSError, ValueError, RuntimeError, OverflowError) as error:
-        if isinstance(error, UserError):
+        if isinstance(error, UserError) or ran_out(error):
             raise
         height, width = frames[0].samples.shape[:2]
         raise UserError(f"{width} x {height} pixels do not fit a {target.title} file ({error}); try .png") from None

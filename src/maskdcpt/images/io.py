@@ -10,7 +10,7 @@ from torch import Tensor
 
 from maskdcpt.errors import UserError, naming
 from maskdcpt.files import write_whole
-from maskdcpt.images.damage import READABLE, refusing
+from maskdcpt.images.damage import READABLE
 from maskdcpt.images.document import Document, decode_document
 from maskdcpt.images.encode import encode
 from maskdcpt.images.exif import HEADER
@@ -20,6 +20,7 @@ from maskdcpt.images.limits import pixel_limit
 from maskdcpt.images.metadata import Metadata
 from maskdcpt.images.picture import Picture, decode_picture
 from maskdcpt.images.raster import Raster
+from maskdcpt.shortage import within_memory
 
 
 def read_image(path: str | Path) -> Picture:
@@ -50,8 +51,7 @@ def decode_image(data: bytes, name: object) -> Picture:
         UserError: If it is not an image, damaged, cut short, of values outside [0, 1], or of more pixels than is safe
             to decode.
     """
-    with refusing(name):
-        return decode_picture(data, pixel_limit())
+    return decode_picture(data, name, pixel_limit())
 
 
 def write_image(pixels: Tensor, path: str | Path, like: Picture | None = None) -> None:
@@ -78,7 +78,7 @@ def write_image(pixels: Tensor, path: str | Path, like: Picture | None = None) -
         exif = None if like.exif is None else like.exif.removeprefix(HEADER)
         metadata = Metadata(exif=exif, icc=like.icc_profile, dpi=like.dpi)
     raster = Raster(np.asarray(to_pil(pixels)))
-    with naming(path):
+    with within_memory(path, "written"), naming(path):
         made = encode(target, [raster], metadata, {}, None)
     write_whole(path, made.data)
 
@@ -133,7 +133,8 @@ def write_document(
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        with within_memory(path, "read"):
+            data = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except OSError as error:

@@ -7,12 +7,14 @@ from typing import Any
 
 from torch import Tensor
 
-from maskdcpt.errors import UserError
+from maskdcpt.errors import UserError, naming
 from maskdcpt.images.colour import CMYK_PROFILE, RGB_PROFILE, profile_kind
 from maskdcpt.images.containers import open_source
+from maskdcpt.images.damage import refusing
 from maskdcpt.images.exif import HEADER
 from maskdcpt.images.raster import Raster
 from maskdcpt.images.sources import Source
+from maskdcpt.shortage import within_memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,17 +44,27 @@ class Picture:
         return {name: value for name, value in values.items() if value is not None}
 
 
-def decode_picture(data: bytes, limit: int) -> Picture:
+def decode_picture(data: bytes, name: object, limit: int) -> Picture:
     """Decodes the first frame of an image file.
 
+    Args:
+        data: All of the file.
+        name: What messages call it.
+        limit: Pixels that its frames may have together.
+
     Raises:
-        PIL.UnidentifiedImageError: If it is not an image.
-        UserError: If it has more pixels than the limit, its kind of colours or samples is not supported, or values lie
-            outside [0, 1].
-        OSError: If it is damaged; others of ``DAMAGE`` where the damage sits in the file's structure.
+        TooManyPixels: If it has more.
+        UserError: If it is not an image, damaged, cut short, of colours or samples that are not supported, or of values
+            outside [0, 1], or if memory does not suffice.
     """
-    source = open_source(data, limit)
-    raster = source.read(0)
+    with refusing(name, limit):
+        source = open_source(data, limit)
+        raster = source.read(0)
+    with within_memory(name, "read"), naming(name):
+        return _view(source, raster)
+
+
+def _view(source: Source, raster: Raster) -> Picture:
     pixels = raster.colours()
     low, high = (bound.item() for bound in pixels.aminmax())
     if not (low >= 0 and high <= 1):  # false for what is not a number as well

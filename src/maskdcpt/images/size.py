@@ -28,7 +28,16 @@ def image_size(path: str | Path) -> tuple[int, int]:
             not seen.
     """
     path, limit = Path(path), pixel_limit()
-    with refusing(path):
+    size = _size_in_head(path, limit)
+    if size is None:
+        height, width = decode_picture(path.read_bytes(), path, limit).pixels.shape[-2:]
+        size = width, height
+    return size
+
+
+def _size_in_head(path: Path, limit: int) -> tuple[int, int] | None:
+    """Width and height, upright, as Pillow tells them; None where it does not know the file."""
+    with refusing(path, limit):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # whose limit is another
@@ -37,7 +46,6 @@ def image_size(path: str | Path) -> tuple[int, int]:
                     # Of TIFF files Pillow tells the upright size.
                     turned = image.format != "TIFF" and image.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
         except UnidentifiedImageError:
-            height, width = decode_picture(path.read_bytes(), limit).pixels.shape[-2:]
-            turned = False
+            return None
         require_pixels(width, height, 1, limit)
     return (height, width) if turned else (width, height)

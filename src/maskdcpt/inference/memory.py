@@ -1,4 +1,4 @@
-"""How much memory is free, and what it looks like when there is none."""
+"""How much memory is free."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-
-from maskdcpt.profiling.memory import OUT_OF_MEMORY
 
 SHARE = 0.75
 """Part of the free memory that is taken without being asked; the rest is for what happens beside."""
@@ -22,11 +20,6 @@ LIMITS = {
 }
 """Files of a control group that tell its limit and what is used, and what of that can be freed: of version 2, and of
 version 1, which has a hierarchy of its own for memory."""
-
-
-def ran_out(error: BaseException) -> bool:
-    """Whether an error says that memory does not suffice."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or bool(OUT_OF_MEMORY.search(str(error)))
 
 
 def free_memory(device: torch.device) -> int:

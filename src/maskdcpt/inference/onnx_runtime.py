@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from maskdcpt.errors import UserError
 from maskdcpt.inference.description import IMAGE, KEY, RESTORED, from_json
 from maskdcpt.inference.exported import EXPORT, ExportedNetwork, require_file, require_package
-from maskdcpt.inference.memory import ran_out
+from maskdcpt.shortage import ran_out
 
 
 class OnnxRuntime(ExportedNetwork):

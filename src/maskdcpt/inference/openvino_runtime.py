@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from maskdcpt.errors import UserError
 from maskdcpt.inference.description import IMAGE, KEY, RESTORED, from_json
 from maskdcpt.inference.exported import OPENVINO, ExportedNetwork, require_file, require_package
-from maskdcpt.inference.memory import ran_out
+from maskdcpt.shortage import ran_out
 
 SUFFIXES = (".xml", ".onnx")
 """The files that it reads."""

@@ -13,10 +13,11 @@ from torch import Tensor
 from maskdcpt.backbones.base import pad_to
 from maskdcpt.errors import UserError
 from maskdcpt.inference.engine import Answer, Engine
-from maskdcpt.inference.memory import SHARE, free_memory, ran_out
+from maskdcpt.inference.memory import SHARE, free_memory
 from maskdcpt.inference.options import RestoreOptions
 from maskdcpt.inference.precision import multiplies_bfloat16
 from maskdcpt.inference.tiling import Manner, Plan, Tick, count_rounds, make_plan
+from maskdcpt.shortage import ran_out
 
 FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

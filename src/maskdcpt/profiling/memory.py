@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import re
 import resource
 import signal
 import sys
@@ -17,10 +16,9 @@ import torch
 
 from maskdcpt.allocator import give_back_freed_memory, keep_freed_memory
 from maskdcpt.errors import UserError
+from maskdcpt.shortage import ran_out
 
 P = ParamSpec("P")
-OUT_OF_MEMORY = re.compile("allocate memory|out of memory|create a memory object|bad.alloc", re.IGNORECASE)
-"""What torch, its libraries and other runtimes say when memory runs out."""
 
 
 def peak_memory(
@@ -83,7 +81,7 @@ def _measure(
         before = _peak(device)
         work()
     except (MemoryError, RuntimeError) as error:  # the class that torch gives all its errors
-        if isinstance(error, RuntimeError) and not OUT_OF_MEMORY.search(str(error)):
+        if not ran_out(error):
             raise
         there.send(None)
     else:

@@ -9,11 +9,11 @@ from typing import TypeAlias
 from torch import Tensor, device
 
 from maskdcpt.allocator import give_back_freed_memory
-from maskdcpt.inference.memory import ran_out
 from maskdcpt.inference.tiling.geometry import Box, Tile, divide, weights
 from maskdcpt.inference.tiling.ledger import Ledger, Unanswered, new_canvas
 from maskdcpt.inference.tiling.views import TileView
 from maskdcpt.masking import View
+from maskdcpt.shortage import ran_out
 
 Tick: TypeAlias = Callable[[float], None]
 """Is told how much of an image has been gone over since it was told before."""
