@@ -1,6 +1,7 @@
 """The size of a picture is that which reading it gives."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -55,6 +56,19 @@ def test_too_many_pixels_are_refused(name, tmp_path, monkeypatch):
     monkeypatch.setenv("MASKDCPT_MAX_PIXELS", "599")
     with pytest.raises(TooManyPixels, match=f"{name}: too many pixels"):
         image_size(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["none.png", "folder.png", "empty.png", "text.png", "cut.pam"])
+def test_what_is_wrong_with_a_file_is_what_reading_it_says(name, tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_bytes(b"no image")
+    (tmp_path / "cut.pam").write_bytes(PAM[:-9])
+    with pytest.raises(UserError) as told:
+        read_image(tmp_path / name)
+    with pytest.raises(UserError, match=re.escape(str(told.value))):
+        image_size(tmp_path / name)
+    assert ("damaged" in str(told.value)) == (name == "cut.pam")
 
 
 def test_what_is_no_image_is_one_line(tmp_path):

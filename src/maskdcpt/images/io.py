@@ -10,7 +10,6 @@ from torch import Tensor
 
 from maskdcpt.errors import UserError, naming
 from maskdcpt.files import write_whole
-from maskdcpt.images.damage import READABLE
 from maskdcpt.images.document import Document, decode_document
 from maskdcpt.images.encode import encode
 from maskdcpt.images.exif import HEADER
@@ -18,6 +17,7 @@ from maskdcpt.images.formats import format_named, format_of
 from maskdcpt.images.forms import to_pil
 from maskdcpt.images.limits import pixel_limit
 from maskdcpt.images.metadata import Metadata
+from maskdcpt.images.opening import read_bytes
 from maskdcpt.images.picture import Picture, decode_picture
 from maskdcpt.images.raster import Raster
 from maskdcpt.shortage import within_memory
@@ -37,7 +37,7 @@ def read_image(path: str | Path) -> Picture:
             is safe to decode.
     """
     path = Path(path)
-    return decode_image(_read_bytes(path), path)
+    return decode_image(read_bytes(path), path)
 
 
 def decode_image(data: bytes, name: object) -> Picture:
@@ -95,7 +95,7 @@ def read_document(path: str | Path, limit: int | None = None) -> Document:
             pixels than the limit.
     """
     path = Path(path)
-    return decode_document(_read_bytes(path), path, limit)
+    return decode_document(read_bytes(path), path, limit)
 
 
 def write_document(
@@ -129,16 +129,3 @@ def write_document(
     made = document.encode(pixels, target, quality=quality, depth=depth, metadata=metadata)
     write_whole(path, made.data)
     return made.notes
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        with within_memory(path, "read"):
-            data = path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); expected an image file") from None
-    if not data:
-        raise UserError(f"{path}: the file is empty (0 bytes); expected {READABLE}")
-    return data
