@@ -36,6 +36,28 @@ def test_the_transparent_shade_of_a_png_is_transparent_whatever_its_bits(bits):
     assert raster.samples[0].tolist() == [[255, 0]] * 4 + [[0, 255]] * 4
 
 
+VIDEO = b"\0\0\0\x18ftypmp42" + bytes(3000) + b"\xff\xd8\xff\xe0moov"
+BEHIND = f"{len(VIDEO):,} bytes behind the image dropped, such as the video of a motion photo"
+
+
+@pytest.mark.parametrize(
+    ("rest", "note"), [(b"", None), (bytes(4096), None), (VIDEO, BEHIND), (b"\n", BEHIND.replace("3,020", "1"))]
+)
+def test_what_lies_behind_a_jpeg_is_told(rest, note):
+    document = decode_document(made("JPEG", scene()) + rest, "a.jpg")
+    assert [each for each in document.notes if "behind" in each] == ([note] if note else [])
+
+
+@pytest.mark.parametrize("rest", [b"", VIDEO])
+def test_the_other_pictures_of_a_file_are_not_counted_among_what_lies_behind(rest):
+    file = io.BytesIO()
+    stills = [Image.fromarray(scene()), Image.fromarray(scene()[::-1])]
+    stills[0].save(file, "MPO", save_all=True, append_images=stills[1:])
+    document = decode_document(file.getvalue() + rest, "a.jpg")
+    told = "only the first of 2 pictures, which the others belong to"
+    assert document.notes == ((told, BEHIND) if rest else (told,))
+
+
 @pytest.mark.parametrize("frames", [1, 2])
 def test_what_a_png_says_of_its_colours_without_a_profile_stays_with_them(frames):
     more = [pillow(scene(seed=1))] * (frames - 1)

@@ -16,7 +16,7 @@ from maskdcpt.images.limits import require_pixels
 from maskdcpt.images.metadata import Metadata, read_metadata
 from maskdcpt.images.png_colour import beyond_srgb, colour_chunks
 from maskdcpt.images.raster import Raster, from_pillow, turn_upright
-from maskdcpt.images.whole import require_whole
+from maskdcpt.images.whole import bytes_behind, require_whole
 
 
 class Source(Protocol):
@@ -72,7 +72,7 @@ class PillowSource:
             kind = image.format or ""
             width, height = image.size
             require_pixels(width, height, 1, limit)
-            require_whole(data, kind)
+            end = require_whole(data, kind)
             # The other pictures of an MPO file are previews, depths or brightness to go with the first.
             self.format = "JPEG" if kind == "MPO" else kind
             extra = getattr(image, "n_frames", 1) if kind == "MPO" else 1
@@ -87,6 +87,8 @@ class PillowSource:
         self._place = 0
         if extra > 1:
             self.notes.append(f"only the first of {extra} pictures, which the others belong to")
+        if behind := bytes_behind(data, end, extra - 1):
+            self.notes.append(f"{behind:,} bytes behind the image dropped, such as the video of a motion photo")
         if self._deep and self.frames > 1:
             self.notes.append("16-bit reduced to 8-bit")
         if image.info.get("bit_depth", 8) > 8 or (kind == "AVIF" and _avif_is_deep(data)):
