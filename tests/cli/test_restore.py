@@ -87,6 +87,25 @@ def test_existing_files_need_force(command, tmp_path, weights, photos):
     assert command(*words, "--force")[0] == 0
 
 
+def test_the_second_of_two_photos_is_not_taken_for_a_result_unless_that_is_insisted_on(
+    command, tmp_path, monkeypatch, weights, photos
+):
+    monkeypatch.chdir(photos)
+    write_image(torch.rand(3, 9, 7), photos / "c.png")
+    original = Path("c.png").read_bytes()
+    words = ("restore", "a.png", "c.png", "--weights", weights)
+    for dry in ((), ("--dry-run",)):
+        code, out, err = command(*words, *dry)
+        assert (code, out) == (2, "")
+        assert one_line(err) == (
+            "error: c.png: is there already, and as the last name it is taken for the result of a.png; to restore "
+            "both, name a folder for results after them (or, to lose what is there, --force replaces it)"
+        )
+        assert Path("c.png").read_bytes() == original
+    assert command(*words, "--force")[0] == 0
+    assert read_image(Path("c.png")).pixels.shape == (3, 6, 8)
+
+
 def test_a_broken_file_in_a_folder_leaves_exit_code_1(command, tmp_path, weights, photos):
     (photos / "broken.png").write_bytes((photos / "a.png").read_bytes()[:60])
     (photos / "empty.jpg").touch()

@@ -90,6 +90,7 @@ def plan_files(
     if is_single(sources):
         pairs = pair_files(sources, target, options.naming).pairs
         if not options.force:
+            _refuse_named(*pairs[0], target)
             refuse_existing([pairs[0][1]])
         return Plan(pairs, frozenset(), None)
     journal = Journal(target, {**restorer.describe(), **options.as_dict()})
@@ -142,6 +143,15 @@ def restore_files(
         outcomes = {outcome.target: outcome for outcome in _work(plan, stages, watch or _nobody, progress)}
     seconds = time.perf_counter() - start
     return RestoreReport(tuple(outcomes[new] for _, new in plan.pairs), seconds, plan.passed, plan.left_out)
+
+
+def _refuse_named(source: Path, new: Path, target: Path) -> None:
+    # Of two photos, as a shell makes them of a pattern, the second may well be meant as another original.
+    if new == target and target.exists():
+        raise UserError(
+            f"{target}: is there already, and as the last name it is taken for the result of {source}; to restore "
+            "both, name a folder for results after them (or, to lose what is there, --force replaces it)"
+        )
 
 
 def _nobody(outcome: Outcome, shown: Shown | None) -> None:
