@@ -83,7 +83,10 @@ def test_existing_files_need_force(command, tmp_path, weights, photos):
     words = (*words, "--strength", "0.5")
     code, out, err = command(*words)
     assert (code, out) == (2, "")
-    assert re.fullmatch(r"error: 2 of 2 files exist, .*out/a\.png the first; --force replaces them", one_line(err))
+    assert re.fullmatch(
+        r"error: 2 of 2 files exist, .*out/a\.png the first, which was made with other settings; --force replaces them",
+        one_line(err),
+    )
     assert command(*words, "--force")[0] == 0
 
 

@@ -160,7 +160,8 @@ def test_existing_files_are_refused_before_any_work(tmp_path, restorer, photos):
     restore_files(restorer, photos / "trip", out / "trip")
     before = (out / "trip" / "c.webp").read_bytes()
     write_image(torch.zeros(3, 7, 7), photos / "trip" / "c.webp")
-    with pytest.raises(UserError, match=r"1 of 3 files exist, .*out/trip/c\.webp the first; --force replaces them"):
+    known = r"which is no result that is known here; --force replaces them"
+    with pytest.raises(UserError, match=rf"1 of 3 files exist, .*out/trip/c\.webp the first, {known}"):
         restore_files(restorer, photos, out)
     assert files(out) == ["trip/c.webp"]
     restore_files(restorer, photos, out, FORCE)
@@ -189,6 +190,28 @@ def test_other_settings_are_other_results(tmp_path, weights, restorer, photos):
     ):
         with pytest.raises(UserError, match="3 of 3 files exist"):
             call()
+
+
+def test_with_other_memory_the_same_call_goes_on(tmp_path, weights, restorer, photos):
+    restore_files(restorer, photos, tmp_path / "out")
+    (tmp_path / "out" / "b.jpg").unlink()
+    options = RestoreOptions(memory=2**30)
+    plan = plan_files(Restorer.from_pretrained(weights, device="cpu", options=options), photos, tmp_path / "out")
+    assert {path.name for path in plan.before} == {"a.png", "c.webp"}
+
+
+def test_a_file_that_is_refused_is_told_from_the_result_that_would_be_made(tmp_path, weights, restorer, photos):
+    out = tmp_path / "out"
+    restore_files(restorer, photos, out)
+    tiled = Restorer.from_pretrained(weights, device="cpu", options=RestoreOptions(tile=64))
+    with pytest.raises(UserError, match=r"3 of 3 .*a\.png the first, which was made with other settings; --force"):
+        plan_files(tiled, photos, out)
+    os.utime(photos / "b.jpg", ns=(1, 1))
+    with pytest.raises(UserError, match=r"1 of 3 .*b\.jpg the first, which was made of another original, or another"):
+        plan_files(restorer, photos, out)
+    os.utime(out / "a.png", ns=(1, 1))
+    with pytest.raises(UserError, match=r"2 of 2 .*a\.png the first, which has changed since it was made; --force"):
+        plan_files(tiled, [photos / "a.png", photos / "b.jpg"], out)
 
 
 def test_an_original_that_has_changed_is_not_taken_for_done(tmp_path, restorer, photos):

@@ -39,6 +39,13 @@ def test_options_out_of_range_are_errors(options, message):
         RestoreOptions(**options)
 
 
+def test_what_only_makes_work_possible_or_faster_is_no_part_of_what_a_result_is():
+    usual = {"precision": "auto", "self_ensemble": False, "strength": 1.0, "tile": 0, "memory": 0, "compile": False}
+    assert RestoreOptions().as_dict() == RestoreOptions(memory=2**30, compile=True).as_dict() == usual
+    for change in ({"tile": 64}, {"precision": "float32"}, {"self_ensemble": True}, {"strength": 0.5}):
+        assert RestoreOptions(**change).as_dict() == usual | change
+
+
 def test_tiles_that_are_asked_for_change_nothing(weights, whole):
     tiled = restorer_of(weights, tile=64).restore_pixels(PIXELS, classify=True)
     expected = whole.restore_pixels(PIXELS, classify=True)

@@ -130,19 +130,25 @@ def refuse_originals(pairs: Sequence[tuple[Path, Path]]) -> None:
             raise UserError(f"{target}: the new image needs a file of its own, and this is the original")
 
 
-def refuse_existing(paths: Sequence[Path], expected: Collection[Path] = ()) -> None:
+def refuse_existing(
+    paths: Sequence[Path], expected: Collection[Path] = (), why: Callable[[Path], str] = lambda _: ""
+) -> None:
     """Refuses to go on where files would be replaced.
 
     Args:
         paths: Files that are to be made.
         expected: Those of them that may be there.
+        why: Tells of another one what it is, as in "a.png, which was made with other settings"; may be empty.
 
     Raises:
         UserError: If another one exists.
     """
     existing = [path for path in paths if path.exists() and path not in expected]
     if existing:
-        raise UserError(f"{len(existing)} of {len(paths)} files exist, {existing[0]} the first; --force replaces them")
+        reason = f", which {words}" if (words := why(existing[0])) else ""
+        raise UserError(
+            f"{len(existing)} of {len(paths)} files exist, {existing[0]} the first{reason}; --force replaces them"
+        )
 
 
 def work_through(

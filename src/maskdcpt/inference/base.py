@@ -242,11 +242,11 @@ class BaseRestorer:
         return self._look(pixels)[0]
 
     def describe(self) -> dict[str, Any]:
-        """All that results depend on besides the image, as plain values."""
+        """All that results depend on besides the image, to rounding, as plain values."""
         return {
             **self._engine.describe(),
             "calibration": None if self.calibration is None else to_dict(self.calibration),
-            "options": to_dict(self.options),
+            "options": self.options.as_dict(),
             "device": self.device.type,
         }
 

@@ -99,7 +99,8 @@ def plan_files(
         return Plan(pairs, frozenset(), journal, passed, left_out)
     before = frozenset(new for source, new in pairs if journal.finished(source, new))
     begun = {new for _, new in pairs if journal.begun(new)}
-    refuse_existing([new for _, new in pairs], expected=before | begun)
+    originals = {new: source for source, new in pairs}
+    refuse_existing(list(originals), before | begun, lambda new: journal.difference(originals[new], new))
     return Plan(pairs, before, journal, passed, left_out)
 
 

@@ -52,9 +52,18 @@ class Journal:
 
     def finished(self, source: Path, target: Path) -> bool:
         """Whether a result is there and what making it again would give."""
+        return not self.difference(source, target)
+
+    def difference(self, source: Path, target: Path) -> str:
+        """What tells a file from the result that would be made now, as in "out/a.png, which ..."; empty if nothing."""
         row = self._rows.get(self._name(target), {})
-        same = (row.get("source"), row.get("settings")) == (_state(source), self._settings)
-        return same and row.get("result") is not None and row["result"] == _state(target)
+        if not row.get("result"):
+            return "is no result that is known here"
+        if row["result"] != _state(target):
+            return "has changed since it was made"
+        if row["source"] != _state(source):
+            return "was made of another original, or another state of it"
+        return "" if row["settings"] == self._settings else "was made with other settings"
 
     def begun(self, target: Path) -> bool:
         """Whether a file may be the result of work that was interrupted before it could be recorded."""

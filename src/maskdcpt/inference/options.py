@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias
 
-from maskdcpt.config import configuration
+from maskdcpt.config import configuration, to_dict
 from maskdcpt.errors import UserError, require
 
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
@@ -36,3 +37,11 @@ class RestoreOptions:
         if self.memory < 0:
             raise UserError(f"memory is {self.memory}, but must be 0 (automatic) or a number of bytes")
         require("strength", self.strength, 0, 1)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a result is asked to be, as plain values.
+
+        ``memory`` and ``compile`` stand there as if they had not been chosen: people change them to get done at all, or
+        sooner. ``tile`` is kept, since tiles of some networks know nothing of one another.
+        """
+        return to_dict(replace(self, memory=0, compile=False))
