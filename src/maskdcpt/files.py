@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -254,6 +255,15 @@ def sole_owner(path: Path, doing: str, folder: Path | None = None) -> Iterator[N
         except BlockingIOError:
             raise UserError(f"{folder or path.parent}: another process is {doing} this folder") from None
         yield
+
+
+def folded_name(path: str | Path) -> str:
+    """What paths have in common that are one file on many disks.
+
+    Those of macOS and Windows, and most that are carried about, tell no large letters from small ones; some tell apart
+    none of the ways in which Unicode writes a letter with an accent either.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", str(path)).casefold())
 
 
 def unique_names(places: Sequence[Path]) -> list[str]:

@@ -131,3 +131,19 @@ def test_results_may_go_beside_their_originals_under_another_name(photos):
 def test_two_images_never_become_one(photos):
     with pytest.raises(UserError, match=r"photos/a\.png and photos/other/a\.png would both become out/a\.png; rename"):
         pair_files([photos / "a.png", photos / "other/a.png"], Path("out"))
+
+
+@pytest.mark.parametrize(
+    "names", [("IMG.jpg", "img.jpg"), ("caf\u00e9.jpg", "cafe\u0301.jpg"), ("\u00c9.jpg", "e\u0301.jpg")]
+)
+def test_names_that_are_one_file_on_many_disks_are_refused(tmp_path, names):
+    photos = [tmp_path / str(number) / name for number, name in enumerate(names)]
+    for photo in photos:
+        photo.parent.mkdir()
+        photo.touch()
+    out = tmp_path / "out"
+    with pytest.raises(UserError) as error:
+        pair_files(photos, out)
+    said = f"would become {out / names[0]} and {out / names[1]}, one file on many disks; rename one"
+    assert str(error.value) == f"{photos[0]} and {photos[1]} {said}"
+    assert len(pair_files(photos, out, Naming("{number}{ext}")).pairs) == 2

@@ -67,6 +67,7 @@ def test_a_photo_that_is_gone_is_told_of(tmp_path):
         (["a.png", "b.png"], ["a.png", "b.png"]),
         (["a.png", "a.png", "1-a.png"], ["1-a.png", "2-a.png", "3-1-a.png"]),
         (["a.png", "A.png"], ["1-a.png", "2-A.png"]),
+        (["\u00e9.png", "e\u0301.png"], ["1-\u00e9.png", "2-e\u0301.png"]),
     ],
 )
 def test_no_photo_takes_the_name_of_another_in_an_archive(tmp_path, names, packed):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from maskdcpt.errors import UserError
+from maskdcpt.files import folded_name
 from maskdcpt.images.formats import format_of
 from maskdcpt.images.naming import SAME_NAMES, Naming, find_images
 from maskdcpt.progress import progress_bar
@@ -96,10 +96,7 @@ def pair_files(
         for _, path in pairs:
             format_of(path)
     refuse_originals(pairs)
-    twice = [path for path, count in Counter(path for _, path in pairs).items() if count > 1]
-    if twice:
-        both = " and ".join(str(path) for path, new in pairs if new == twice[0])
-        raise UserError(f"{both} would both become {twice[0]}; rename one")
+    _refuse_twins(pairs)
     return Pairs(tuple(pairs), passed, left_out)
 
 
@@ -113,6 +110,21 @@ def _refuse_overlap(source: Path, target: Path) -> None:
     here, there = source.resolve(), target.resolve()
     if source.is_dir() and (here == there or here in there.parents or there in here.parents):
         raise UserError(f"{target}: the new images need a folder apart from {source}")
+
+
+def _refuse_twins(pairs: Sequence[tuple[Path, Path]]) -> None:
+    twins: dict[str, list[tuple[Path, Path]]] = {}
+    for source, new in pairs:
+        twins.setdefault(folded_name(new), []).append((source, new))
+    found = next((each for each in twins.values() if len(each) > 1), None)
+    if found is not None:
+        both, names = (list(dict.fromkeys(map(str, paths))) for paths in zip(*found, strict=True))
+        fate = (
+            f"both become {names[0]}"
+            if len(names) == 1
+            else f"become {names[0]} and {names[1]}, one file on many disks"
+        )
+        raise UserError(f"{' and '.join(both)} would {fate}; rename one")
 
 
 def refuse_originals(pairs: Sequence[tuple[Path, Path]]) -> None:

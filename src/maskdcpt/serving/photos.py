@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from maskdcpt.files import folded_name
 from maskdcpt.serving.desk import Desk
 from maskdcpt.serving.frames import Message
 from maskdcpt.serving.limits import Limits
@@ -121,7 +122,7 @@ class Darkroom:
     def _pack(self, photos: Sequence[Photo]) -> Path:
         path = self._new_folder() / "restored.zip"
         names = [photo.file.name for photo in photos]
-        if len({name.casefold() for name in names}) < len(names):  # which are one name on many a visitor's disk
+        if len(set(map(folded_name, names))) < len(names):  # which are one name on many a visitor's disk
             names = [f"{number}-{name}" for number, name in enumerate(names, 1)]
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:  # photos are compressed already
             for photo, name in zip(photos, names, strict=True):
