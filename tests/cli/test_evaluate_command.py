@@ -1,5 +1,6 @@
 """``maskdcpt evaluate`` from end to end."""
 
+import csv
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import torch
 from maskdcpt.data.procedural import procedural_image
 from maskdcpt.evaluation import PROTOCOLS, levels_protocol
 from maskdcpt.evaluation import case as case_module
+from maskdcpt.evaluation.results import read_measurements
 from maskdcpt.images import write_image
 
 ROWS = ("rows.csv", "rows.parquet")
@@ -51,6 +53,10 @@ def test_rows_summary_and_report(command, photos, weights, quick, tmp_path):
     assert task["arms"]["input"]["psnr"]["mean"] == pytest.approx(sum(values) / len(values))
     (arm,) = [arm for arm in record["arms"] if arm["kind"] == "weights"]
     assert re.fullmatch("[0-9a-f]{64}", arm["sha256"])
+    hashes = {"input": "", weights.name: arm["sha256"]}
+    assert {(row["arm"], row["sha256"]) for row in table} == set(hashes.items())
+    with (tmp_path / "a" / "rows.csv").open(newline="") as file:
+        assert {(row["arm"], row["sha256"]) for row in csv.DictReader(file)} == set(hashes.items())
     assert record["environment"]["packages"]["torch"]
     page = (tmp_path / "a" / "report.html").read_text()
     assert arm["sha256"] in page
@@ -267,6 +273,26 @@ def test_results_side_by_side(command, photos, weights, quick, tmp_path, monkeyp
     code, _, err = command("evaluate", "--compare", one, tmp_path / "new", "--out", tmp_path / "c")
     assert code == 2
     assert "measured by protocols quick v1 and quick v2, which cannot be compared" in err
+
+
+def test_rows_from_before_they_had_hashes_are_read_and_get_them_in_a_comparison(
+    command, photos, weights, quick, tmp_path
+):
+    words = ["evaluate", "--protocol", "quick", "--data", photos, "--no-efficiency", "--out"]
+    for name, arm in (("old", "first"), ("new", "second")):
+        assert command(*words, tmp_path / name, "--weights", f"{arm}={weights}", "--baselines", "median")[0] == 0
+    path = tmp_path / "old" / "rows.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["sha256"]), path)
+    assert {row.sha256 for row in read_measurements(tmp_path / "old")} == {""}
+    code, _, err = command("evaluate", "--compare", tmp_path / "old", tmp_path / "new", "--out", tmp_path / "both")
+    assert code == 0, err
+    known = {(row.arm, bool(row.sha256)) for row in read_measurements(tmp_path / "both")}
+    baselines = {("old: median", False), ("new: median", False)}
+    assert known == {("input", False), ("first", True), ("second", True)} | baselines
+    pq.write_table(pq.read_table(path).drop_columns(["arm"]), path)
+    code, _, err = command("evaluate", "--compare", tmp_path / "old", tmp_path / "new", "--out", tmp_path / "both2")
+    assert code == 2
+    assert err.startswith(f"error: {path}: not rows of results (")
 
 
 def test_a_published_suite_on_what_is_there(command, weights, tmp_path):

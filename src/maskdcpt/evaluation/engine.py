@@ -107,6 +107,11 @@ class Plan:
         """Networks with a classifier to the types of damage that they know."""
         return {arm.name: arm.classes for arm in self.arms if isinstance(arm, NetworkArm) and arm.classes}
 
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Networks to the hashes of their weights."""
+        return {arm.name: arm.sha256 for arm in self.arms if isinstance(arm, NetworkArm)}
+
     def require_measurable(self) -> None:
         """Refuses a plan of which nothing, or not all, can be measured.
 
@@ -285,20 +290,27 @@ def read_progress(out: Path) -> dict[tuple[str, str, int], dict[str, Any]]:
 
 
 def _rows(plan: Plan, found: Mapping[tuple[str, str, int], Mapping[str, Any]], out: Path) -> Iterator[Measurement]:
-    title = f"{plan.protocol.name} v{plan.protocol.version}"
+    row = partial(_row, f"{plan.protocol.name} v{plan.protocol.version}", plan.hashes)
     for _, group in groupby(plan.cases(), lambda case: case.spec.name):
         cases = list(group)
         for case in cases:
             for arm, answer in found[case.key]["arms"].items():
                 for metric, value in answer["values"].items():
-                    yield _row(title, case.spec, arm, metric, value, case, answer["predicted"])
+                    yield row(case.spec, arm, metric, value, case, answer["predicted"])
         if plan.of_set(cases[0]):
             for judged in judge_set(out, cases, plan.of_set(cases[0]), [arm.name for arm in plan.arms]):
-                yield _row(title, cases[0].spec, *judged)
+                yield row(cases[0].spec, *judged)
 
 
 def _row(
-    protocol: str, spec: TestSet, arm: str, metric: str, value: float, case: Case | None = None, predicted: str = ""
+    protocol: str,
+    hashes: Mapping[str, str],
+    spec: TestSet,
+    arm: str,
+    metric: str,
+    value: float,
+    case: Case | None = None,
+    predicted: str = "",
 ) -> Measurement:
     return Measurement(
         protocol=protocol,
@@ -313,4 +325,5 @@ def _row(
         predicted=predicted,
         metric=metric,
         value=value,
+        sha256=hashes.get(arm, ""),
     )

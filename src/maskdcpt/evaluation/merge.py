@@ -57,9 +57,10 @@ def merge_results(folders: Sequence[Path]) -> Merged:
             for arm in identity["arms"]
         }
         arms += [{**arm, "name": titles[arm["name"]]} for arm in identity["arms"] if not place or arm["name"] != INPUT]
+        hashes = {arm["name"]: arm.get("sha256", "") for arm in identity["arms"]}  # older rows do not have them
         for row in read_measurements(folder):
             if row.metric in metrics and (not place or row.arm != INPUT):
-                rows.append(dataclasses.replace(row, arm=titles[row.arm]))
+                rows.append(dataclasses.replace(row, arm=titles[row.arm], sha256=hashes[row.arm]))
     order = {arm["name"]: place for place, arm in enumerate(arms)}
     rows.sort(key=lambda row: order[row.arm])  # stable: within an arm as measured
     return Merged(

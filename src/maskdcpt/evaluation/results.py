@@ -45,6 +45,8 @@ class Measurement:
     """Name of the metric."""
     value: float
     """What it says."""
+    sha256: str = ""
+    """Hash of the weights that restored the image; empty where none did, and for images that another tool restored."""
 
 
 _SCHEMA = pa.schema(
@@ -66,7 +68,7 @@ def write_measurements(folder: Path, rows: Sequence[Measurement]) -> None:
 
 
 def read_measurements(folder: Path) -> list[Measurement]:
-    """The rows of a folder of results.
+    """The rows of a folder of results; a column that was not yet written when they were made is empty.
 
     Raises:
         UserError: If there are none, or the file is damaged.
@@ -75,6 +77,7 @@ def read_measurements(folder: Path) -> list[Measurement]:
     if not path.is_file():
         raise UserError(f"{folder}: no results; `maskdcpt evaluate --out {folder}` makes {PARQUET}")
     try:
-        return [Measurement(**row) for row in pq.read_table(path, schema=_SCHEMA).to_pylist()]
+        rows = pq.read_table(path, schema=_SCHEMA).to_pylist()
+        return [Measurement(**{name: cell for name, cell in row.items() if cell is not None}) for row in rows]
     except (pa.ArrowException, OSError, TypeError) as error:
         raise UserError(f"{path}: not rows of results ({' '.join(str(error).split())[:200]})") from None
