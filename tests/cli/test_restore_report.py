@@ -1,7 +1,10 @@
 """``maskdcpt restore --report`` and ``--runtime``."""
 
+import re
+
 import pytest
 import torch
+from PIL import Image
 
 from maskdcpt.cli.restore import run
 from maskdcpt.images import read_image, write_image
@@ -47,6 +50,48 @@ def test_a_page_that_exists_is_not_replaced_and_nothing_is_done(command, tmp_pat
     assert code == 2
     assert err == f"error: {page} exists; --force replaces it\n"
     assert not (tmp_path / "out").exists()
+
+
+def cards(page):
+    """What the page tells of each photo, without its pictures and its time."""
+    text = re.sub(r'"data:[^"]*"', '""', page.read_text())
+    found = dict(re.findall(r'data-name="([^"]*)"(.*?)</article>', text, re.DOTALL))
+    return {name: re.sub(r"[\d.]+ s\b", "", card) for name, card in found.items()}
+
+
+def test_a_page_grows_with_its_folder_of_results_and_forgets_nothing(command, tmp_path, weights, photos):
+    Image.effect_noise((70, 80), 60).convert("CMYK").save(photos / "c.tif")
+    page = tmp_path / "report.html"
+    words = ("restore", photos, tmp_path / "out", "--weights", weights, "--report", page)
+    assert command(*words)[0] == 0
+    before = cards(page)
+    assert set(before) == {str(photos / name) for name in ("0.png", "1.png", "2.png", "c.tif")}
+    assert "CMYK converted to RGB" in before[str(photos / "c.tif")]
+    assert "%" in before[str(photos / "1.png")]
+    write_image(torch.rand(3, 70, 80), photos / "3.png")
+    code, out, err = command(*words)
+    assert code == 0, err
+    assert "1 of 5 images restored" in out
+    assert "4 done before" in out
+    assert "note: " not in out
+    after = cards(page)
+    assert after.pop(str(photos / "3.png"))
+    assert after == before
+
+
+def test_only_the_page_of_the_same_results_is_replaced(command, tmp_path, weights, photos):
+    page = tmp_path / "report.html"
+    assert command("restore", photos, tmp_path / "out", "--weights", weights, "--report", page)[0] == 0
+    before = page.read_bytes()
+    for words in ((photos, tmp_path / "other"), (photos / "0.png", tmp_path / "0.png")):
+        code, _, err = command("restore", *words, "--weights", weights, "--report", page)
+        assert (code, err) == (2, f"error: {page} exists; --force replaces it\n")
+        assert not words[1].exists()
+    single = tmp_path / "single.html"
+    words = ("--weights", weights, "--report", single)
+    assert command("restore", photos / "0.png", *words)[0] == 0
+    assert command("restore", photos / "1.png", *words)[0] == 2
+    assert page.read_bytes() == before
 
 
 @pytest.mark.slow

@@ -181,6 +181,17 @@ def test_the_same_call_does_what_is_missing_and_no_more(tmp_path, restorer, phot
     assert statuses(restore_files(restorer, photos, out)) == ["before"] * 4
 
 
+def test_what_was_told_of_an_image_is_told_again_of_its_finished_result(tmp_path, restorer, photos):
+    named = next(iter(restorer.classify(photos / "a.png")))
+    options = BatchOptions(only=tuple(name for name in restorer.classes if name not in (named, "clean")))
+    first = restore_files(restorer, photos, tmp_path / "out", options)
+    again = restore_files(restorer, photos, tmp_path / "out", options)
+    assert first.outcomes[0].status == "left"
+    assert first.outcomes[0].reason
+    assert statuses(again) == ["before"] * 3
+    assert [each.told for each in again.outcomes] == [each.told for each in first.outcomes]
+
+
 def test_other_settings_are_other_results(tmp_path, weights, restorer, photos):
     restore_files(restorer, photos, tmp_path / "out")
     half = Restorer.from_pretrained(weights, device="cpu", options=RestoreOptions(strength=0.5))

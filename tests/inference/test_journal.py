@@ -52,6 +52,22 @@ def test_another_setting_and_another_original_are_noticed(place, tmp_path):
     assert not Journal(folder, {"strength": 1.0}).finished(tmp_path / "other.png", result)
 
 
+def test_what_is_told_of_a_result_is_remembered_with_it(place):
+    folder, source, _ = place
+    journal = Journal(folder, {})
+    with journal.recording(source, folder / "new.png") as told:
+        (folder / "new.png").write_bytes(b"result")
+        told.update(notes=["caf\udce9"])
+    again = Journal(folder, {})
+    assert again.finished(source, folder / "new.png")
+    assert again.told(folder / "new.png") == {"notes": ["caf\udce9"]}
+    path = folder / FOLDER / "restored.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({k: v for k, v in row.items() if k != "told"}) + "\n" for row in rows))
+    assert Journal(folder, {}).finished(source, folder / "new.png")  # as a journal that tells nothing
+    assert Journal(folder, {}).told(folder / "new.png") == {}
+
+
 def test_what_was_only_begun_is_known_as_such_also_when_the_result_is_there(place):
     folder, source, result = place
     journal = Journal(folder, {"strength": 1.0})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
+import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -110,7 +112,7 @@ def run(argv: list[str]) -> int:
     restorer = load_restorer(options.weights, options.device, network, options.runtime)
     if options.dry_run:
         return _tell_plan(options, restorer, sources, target, batch)
-    page = None if options.report is None else _Page(options, options.report, target)
+    page = None if options.report is None else _Page(options, options.report, _page_mark(sources, target), target)
 
     def watch(outcome: Outcome, shown: Shown | None) -> None:
         if options.json:
@@ -192,15 +194,20 @@ def _tell_rest(about: Plan | RestoreReport) -> None:
         print(f"{len(passed)} results of an earlier call are not restored again: {some}", file=sys.stderr)
 
 
+def _page_mark(sources: Path | tuple[Path, ...], target: Path) -> str:
+    # The page of a folder of results grows with it; that of a single image is no other's.
+    return "" if is_single(sources) else hashlib.sha256(os.fsencode(target.resolve())).hexdigest()
+
+
 class _Page:
     """The page of a run, to which images are added as they are done."""
 
-    def __init__(self, options: Options, path: Path, target: Path) -> None:
+    def __init__(self, options: Options, path: Path, mark: str, target: Path) -> None:
         from maskdcpt.reports import require_new_page  # takes seconds to import, and only pages need it
         from maskdcpt.reports.restoration import RestorationReport
 
-        require_new_page(path, options.force)
-        self._report = RestorationReport(path, {"Weights": options.weights, "Results": str(target)})
+        require_new_page(path, options.force, mark)
+        self._report = RestorationReport(path, {"Weights": options.weights, "Results": str(target)}, mark)
 
     def add(self, outcome: Outcome, shown: Shown | None) -> None:
         from maskdcpt.reports.restoration import RestorationEntry
@@ -210,7 +217,7 @@ class _Page:
             return
         if shown is None:  # of a run before this one, which may have ended before it told
             shown = Shown(*(read_document(path).frames[0].pixels for path in (outcome.source, outcome.target)))
-        after = None if outcome.status == "left" else shown.after
+        after = None if outcome.reason else shown.after  # which tells why it was left
         self._report.add(
             RestorationEntry(name, shown.before, after, outcome.verdict, outcome.notes, outcome.seconds or None)
         )
@@ -220,9 +227,10 @@ class _Page:
 
 
 def _summary(report: RestoreReport, target: Path) -> Iterator[str]:
-    yield from (f"note: {outcome.source}: {note}" for outcome in report.outcomes for note in outcome.notes)
+    now = [outcome for outcome in report.outcomes if outcome.status != "before"]
+    yield from (f"note: {outcome.source}: {note}" for outcome in now for note in outcome.notes)
     yield from (f"left as it was: {outcome.source} ({outcome.reason})" for outcome in report.of("left"))
-    yield from _found(report)
+    yield from _found(now, single=len(report.outcomes) == 1)
     restored, left, before = (len(report.of(status)) for status in ("restored", "left", "before"))
     more = "".join(
         f", {count} {what}" for count, what in ((left, "left as they were"), (before, "done before")) if count
@@ -233,9 +241,9 @@ def _summary(report: RestoreReport, target: Path) -> Iterator[str]:
     yield f"{restored} of {total} images restored in {report.seconds:.1f} s ({speed}){more}: {target}"
 
 
-def _found(report: RestoreReport) -> Iterator[str]:
-    verdicts = [outcome.verdict for outcome in report.outcomes if outcome.verdict is not None]
-    if len(report.outcomes) == 1:
+def _found(outcomes: Sequence[Outcome], single: bool) -> Iterator[str]:
+    verdicts = [outcome.verdict for outcome in outcomes if outcome.verdict is not None]
+    if single:
         yield from (f"found: {verdict.reason}" for verdict in verdicts)
         return
     counts = Counter(next(iter(verdict.types)) for verdict in verdicts if not verdict.clean)
@@ -243,7 +251,7 @@ def _found(report: RestoreReport) -> Iterator[str]:
         yield "found: " + ", ".join(
             f"{'no damage' if name == CLEAN else name} in {count}" for name, count in counts.most_common()
         )
-    unfamiliar = [outcome.source for outcome in report.outcomes if outcome.verdict and outcome.verdict.unfamiliar]
+    unfamiliar = [outcome.source for outcome in outcomes if outcome.verdict and outcome.verdict.unfamiliar]
     if unfamiliar:
         some = ", ".join(map(str, unfamiliar[:5])) + (" and others" if len(unfamiliar) > 5 else "")
         yield f"{len(unfamiliar)} images are unlike what the weights were trained on, so take a look: {some}"

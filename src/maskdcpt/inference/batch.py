@@ -160,7 +160,8 @@ def _nobody(outcome: Outcome, shown: Shown | None) -> None:
 
 
 def _work(plan: Plan, stages: Stages, watch: Watcher, progress: bool) -> list[Outcome]:
-    outcomes = [Outcome(source, new, "before") for source, new in plan.pairs if new in plan.before]
+    told = plan.journal.told if plan.journal is not None else lambda _: {}
+    outcomes = [Outcome.before(source, new, told(new)) for source, new in plan.pairs if new in plan.before]
     for outcome in outcomes:
         watch(outcome, None)
     jobs = [Job(source, new) for source, new in plan.pairs if new not in plan.before]

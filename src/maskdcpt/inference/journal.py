@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from maskdcpt.errors import UserError
@@ -74,31 +75,49 @@ class Journal:
         """All files of the folder that are results, or may be of work that was interrupted; edited or not since."""
         return frozenset(self._folder / name for name, row in self._rows.items() if row["result"] != NOTHING)
 
+    def told(self, target: Path) -> dict[str, Any]:
+        """What was recorded about a result, as plain values; may be nothing."""
+        told: dict[str, Any] = self._rows.get(self._name(target), {}).get("told", {})
+        return told
+
     @contextmanager
-    def recording(self, source: Path, target: Path) -> Iterator[None]:
-        """Records that a result is written in the block; after an error there, that none is."""
+    def recording(self, source: Path, target: Path) -> Iterator[dict[str, Any]]:
+        """Records that a result is written in the block, and what that puts into the yielded values about it.
+
+        After an error there it records that there is none.
+        """
+        told: dict[str, Any] = {}
         self.begin(source, target)
         try:
-            yield
+            yield told
         except Exception:
             self._record(source, target, NOTHING)  # what appears there later is somebody else's
             raise
-        self.finish(source, target)
+        self.finish(source, target, told)
 
     def begin(self, source: Path, target: Path) -> None:
         """Records that a result is about to be written, and waits until the disk has that."""
         self._record(source, target, None, durable=True)
 
-    def finish(self, source: Path, target: Path) -> None:
-        """Records that it has been; if this is lost, the result is made again."""
-        self._record(source, target, _state(target))
+    def finish(self, source: Path, target: Path, told: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Records that it has been, with what ``told`` gives later; if this is lost, the result is made again."""
+        self._record(source, target, _state(target), told=told)
 
-    def _record(self, source: Path, target: Path, result: list[Any] | None, durable: bool = False) -> None:
+    def _record(
+        self,
+        source: Path,
+        target: Path,
+        result: list[Any] | None,
+        *,
+        told: Mapping[str, Any] = MappingProxyType({}),
+        durable: bool = False,
+    ) -> None:
         row: dict[str, Any] = {
             "target": self._name(target),
             "source": _state(source),
             "settings": self._settings,
             "result": result,
+            "told": dict(told),
         }
         append_row(self._path, row, durable=durable)
         self._rows[row["target"]] = row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -65,13 +66,34 @@ class Outcome:
     status: Status
     """Restored; left as it was; failed, so that there is no result; or finished by a run before this one."""
     seconds: float = 0.0
-    """Time from the start of its reading to the end of its writing; others may be worked on meanwhile."""
+    """Time from the start of its reading to the end of its writing, by whichever run; others may be worked on
+    meanwhile."""
     verdict: Verdict | None = None
     """What was found in it; None where it was not looked for."""
     notes: tuple[str, ...] = ()
     """What was dropped, approximated or done in another way than usual, a short statement each."""
     reason: str = ""
     """Why it was left, or failed."""
+
+    @classmethod
+    def before(cls, source: Path, target: Path, told: Mapping[str, Any]) -> Outcome:
+        """That of an image which a run before this one has finished, with what it told of it, if anything."""
+        verdict = told.get("verdict")
+        return cls(
+            source,
+            target,
+            "before",
+            told.get("seconds", 0.0),
+            None if verdict is None else Verdict(**verdict),
+            tuple(told.get("notes", ())),
+            told.get("reason", ""),
+        )
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What is to be known of it later, as plain values."""
+        verdict = None if self.verdict is None else asdict(self.verdict)
+        return {"seconds": self.seconds, "verdict": verdict, "notes": list(self.notes), "reason": self.reason}
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

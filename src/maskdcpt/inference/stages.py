@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -123,12 +124,17 @@ class Stages:
             OSError: If the disk is full or the result cannot be written.
         """
         first = next(restored, None)  # with which it is settled whether the image stays as it is
-        with nullcontext() if self.journal is None else self.journal.recording(job.source, job.target):
+        with self._recording(job) as told:
             if first is None:
                 self._leave(job)
             else:
                 self._encode(job, chain([first], restored))
-        return job.done()
+            outcome = job.done()
+            told.update(outcome.told)
+        return outcome
+
+    def _recording(self, job: Job) -> AbstractContextManager[dict[str, Any]]:
+        return nullcontext({}) if self.journal is None else self.journal.recording(job.source, job.target)
 
     def _judge(self, job: Job, frame: Frame) -> None:
         if not self.restorer.classes:

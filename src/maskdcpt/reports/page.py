@@ -14,6 +14,9 @@ from torch import Tensor
 from maskdcpt.errors import UserError
 from maskdcpt.files import atomic_file, write_pieces
 
+HEAD = 1024
+"""Bytes from the beginning of a page in which its mark stands."""
+
 
 class Picture(NamedTuple):
     """An image on a page."""
@@ -64,33 +67,46 @@ def data_uri(mime: str, data: bytes) -> str:
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"
 
 
-def require_new_page(path: Path, force: bool) -> None:
+def require_new_page(path: Path, force: bool, mark: str = "") -> None:
     """Checks that a page can be written, before the work that it will show, and makes its folder.
+
+    Args:
+        path: The file.
+        force: Whether whatever is there may be replaced.
+        mark: As for ``write_page``; a page that was written with it is replaced in any case.
 
     Raises:
         UserError: If something is there that is not to be replaced.
     """
     if path.is_dir():
         raise UserError(f"{path}: a page needs a file, and this is a folder")
-    if path.exists() and not force:
+    if path.exists() and not force and not _has_mark(path, mark):
         raise UserError(f"{path} exists; --force replaces it")
     path.parent.mkdir(parents=True, exist_ok=True)
 
 
-def write_page(path: Path, template: str, **values: object) -> Path:
+def write_page(path: Path, template: str, mark: str = "", **values: object) -> Path:
     """Renders a template of this package to a file.
 
     Args:
         path: The file.
         template: Name of the template.
+        mark: Letters and digits by which the page is known later as one about the same; it is not shown.
         values: What the template shows; a name it needs and does not get is an error.
     """
     environment = Environment(
         loader=PackageLoader("maskdcpt.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    stream = environment.get_template(template).stream(**values)
+    stream = environment.get_template(template).stream(mark=mark, **values)
     stream.enable_buffering()
     with atomic_file(path) as temporary:
         # Piece by piece, for a page can be large; and names of files need not be text.
         write_pieces(temporary, (piece.encode(errors="backslashreplace") for piece in stream))
     return path
+
+
+def _has_mark(path: Path, mark: str) -> bool:
+    if not mark or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return f'<meta name="maskdcpt" content="{mark}">'.encode() in file.read(HEAD)

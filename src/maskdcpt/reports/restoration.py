@@ -113,13 +113,15 @@ class RestorationReport:
     Args:
         path: The HTML file.
         about: What is being done, title to text: the weights, where photos come from. It stands on the page.
+        mark: As for ``write_page``.
 
     Raises:
         UserError: If another page was begun there and not finished, or what is there of it is damaged.
     """
 
-    def __init__(self, path: Path, about: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, about: Mapping[str, str], mark: str = "") -> None:
         self._path = path
+        self._mark = mark
         self._about = dict(about)
         self._spool = Spool(path.with_name(f"{path.name}.entries"), about)
         self._spent = 0
@@ -157,6 +159,7 @@ class RestorationReport:
         write_page(
             self._path,
             "restoration.html",
+            self._mark,
             about=self._about,
             summary=_summarise(map(_as_card, self._spool)),
             cards=map(_as_card, self._spool),
