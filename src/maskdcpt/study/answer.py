@@ -11,6 +11,9 @@ from maskdcpt.study.markdown import interval_text, listing, percent_text, source
 from maskdcpt.study.recipe import QuestionConfig, TestConfig
 from maskdcpt.study.rows import ENTERING
 
+Trial = tuple[str, Collection[int] | None]
+"""An arm, and seeds of it; None for all."""
+
 ALIKE = 0.05
 """Arithmetic that differs by at most this share from that of the arm compared with counts as the same."""
 
@@ -168,17 +171,18 @@ def _harm(comparison: Comparison, question: QuestionConfig) -> Iterator[str]:
 
 
 def _both(
-    comparison: Comparison, test: TestConfig, *trials: tuple[str, Collection[int] | None]
+    comparison: Comparison, test: TestConfig, first: Trial, later: Trial
 ) -> tuple[str, Interval, Interval] | None:
     """Networks that both of these arms, with these seeds, were compared with others on, and gains on just these."""
     common = [
         family
         for family in comparison.study.families
-        if all(comparison.gains(family, arm, test.name, test.metric, seeds=seeds) for arm, seeds in trials)
+        if all(comparison.gains(family, arm, test.name, test.metric, seeds=seeds) for arm, seeds in (first, later))
     ]
-    gains = [comparison.over_runs(common, arm, test.name, test.metric, seeds=seeds) for arm, seeds in trials]
-    first, later = gains
-    return (" and ".join(common), first, later) if first and later else None
+    before, after = (
+        comparison.over_runs(common, arm, test.name, test.metric, seeds=seeds) for arm, seeds in (first, later)
+    )
+    return (" and ".join(common), before, after) if before and after else None
 
 
 def _tests(comparison: Comparison, question: QuestionConfig) -> Sequence[TestConfig]:
